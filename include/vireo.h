@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * libvireo: a virtual machine as a C object.
+ *
+ *   struct vireo_config *cfg = NULL;
+ *   struct vireo_vm *vm = NULL;
+ *   struct vireo_end end;
+ *   struct vireo_error err;
+ *
+ *   if (vireo_config_create(&cfg) == 0 &&
+ *       vireo_config_set(cfg, "kernel", "vmlinuz", &err) == 0 &&
+ *       vireo_config_set(cfg, "memory", "256M", &err) == 0 &&
+ *       vireo_create(&vm, cfg, &err) == 0 &&
+ *       vireo_start(vm, &err) == 0)
+ *           vireo_wait(vm, -1, &end);
+ *   vireo_destroy(&vm);
+ *   vireo_config_destroy(&cfg);
+ *
+ * Rules that hold for every function here:
+ * - 0 (or what the function says) on success, a negative VIREO_E... on failure.
+ *   A function that takes a `struct vireo_error *` (NULL is allowed) fills it
+ *   on failure, and only then.
+ * - Nothing exits, prints, installs a signal handler or changes the process.
+ * - There is no global state: any number of VMs, from any threads. Calls on
+ *   one VM may come from several threads; calls on one config may not.
+ * - Functions named destroy take the address of the caller's pointer, accept
+ *   NULL there, and set it to NULL.
+ * - Threads that a VM starts block all signals except the one real-time signal
+ *   (SIGRTMAX - 1) that kicks a vCPU; it is never left pending.
+ */
+#ifndef VIREO_H
+#define VIREO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VIREO_VERSION_MAJOR 0
+#define VIREO_VERSION_MINOR 1
+#define VIREO_VERSION_PATCH 0
+#define VIREO_VERSION       "0.1.0"
+
+#if defined(__GNUC__)
+#define VIREO_API __attribute__((visibility("default")))
+#else
+#define VIREO_API
+#endif
+
+/* ---- errors ---- */
+
+enum vireo_code {
+	VIREO_EINVAL = -1, /* a configuration value or argument is wrong */
+	VIREO_EIMAGE = -2, /* a kernel or initrd cannot be loaded */
+	VIREO_EHOST = -3,  /* the host lacks something: KVM, memory, a file */
+	VIREO_ESTATE = -4, /* not possible in the VM's present state */
+	VIREO_ETIME = -5,  /* the time given to a wait is over */
+};
+
+struct vireo_error {
+	int code;       /* one of enum vireo_code */
+	char key[32];   /* the configuration key to blame, or "" */
+	char text[400]; /* "WHAT: WHY (REMEDY)", one line */
+};
+
+/* The version of the library that runs, "0.1.0". Always answers. */
+VIREO_API const char *vireo_version(void);
+
+/* ---- configuration: keys and values, as text ---- */
+
+struct vireo_config;
+
+/* One key of the configuration. The command line's options, the JSON file,
+ * the manual and the completions all come from this table. */
+struct vireo_key {
+	const char *name;    /* "memory" */
+	const char *arg;     /* "SIZE"; NULL: a flag, its value is "true" */
+	const char *value;   /* the default, or NULL */
+	const char *summary; /* half a line */
+	const char *help;    /* a paragraph */
+	const char *example; /* "--memory 512M" */
+	char letter;         /* 'm', or 0 */
+	bool repeatable;     /* values add up instead of replacing */
+};
+
+/* All keys, in the order a person wants to read them. */
+VIREO_API const struct vireo_key *vireo_keys(size_t *count);
+
+VIREO_API int vireo_config_create(struct vireo_config **out);
+VIREO_API void vireo_config_destroy(struct vireo_config **cfg);
+
+/*
+ * Sets one key. The value is checked (form and range), nothing is opened. A
+ * repeatable key adds a value, any other replaces it. The strings are copied.
+ * VIREO_EINVAL: the error names the nearest known key, or the accepted range.
+ */
+VIREO_API int vireo_config_set(struct vireo_config *cfg, const char *key,
+			       const char *value, struct vireo_error *err);
+
+/* The @index-th value of a key as text; the default counts when nothing was
+ * set; NULL when there is none. Owned by @cfg, valid until the next change. */
+VIREO_API const char *vireo_config_get(const struct vireo_config *cfg,
+				       const char *key, size_t index);
+
+/* Sets keys from a JSON object: strings, numbers, booleans, and arrays of
+ * strings for repeatable keys. At most 1 MiB. On failure @cfg is unchanged. */
+VIREO_API int vireo_config_parse(struct vireo_config *cfg, const char *json,
+				 size_t len, struct vireo_error *err);
+
+/* The keys that were set, as JSON that vireo_config_parse() accepts; malloc'd,
+ * the caller frees it. */
+VIREO_API int vireo_config_print(const struct vireo_config *cfg, char **json);
+
+/* Descriptors in place of paths, duplicated at once: the caller keeps its own.
+ * "kvm": an open /dev/kvm. "console-in", "console-out": what console=stdio
+ * stands for; without them the guest reads an end of input, and its output is
+ * dropped. */
+VIREO_API int vireo_config_set_fd(struct vireo_config *cfg, const char *name,
+				  int fd, struct vireo_error *err);
+
+enum vireo_log_level { VIREO_LOG_ERROR, VIREO_LOG_WARN, VIREO_LOG_INFO,
+		       VIREO_LOG_DEBUG };
+
+/* @fn gets each log line up to @level, from any thread of the VM, without a
+ * newline. It must not call into the VM. */
+VIREO_API void vireo_config_set_log(struct vireo_config *cfg,
+				    enum vireo_log_level level,
+				    void (*fn)(void *ctx,
+					       enum vireo_log_level level,
+					       const char *line),
+				    void *ctx);
+
+/* ---- a VM's life ---- */
+
+struct vireo_vm;
+
+enum vireo_reason {
+	VIREO_POWER_OFF = 1, /* ACPI S5 */
+	VIREO_RESET,         /* the guest asked for a reset, on-reboot=exit */
+	VIREO_PANIC,         /* pvpanic, or the panic line on the console */
+	VIREO_TRIPLE_FAULT,
+	VIREO_KVM_ERROR,  /* KVM could not run the guest */
+	VIREO_HOST_ERROR, /* a host resource failed while running */
+	VIREO_STOPPED,    /* vireo_stop() */
+	VIREO_DEADLINE,   /* key "timeout" */
+	VIREO_DEBUG_EXIT, /* --testdev: the debug-exit port */
+};
+
+struct vireo_end {
+	enum vireo_reason reason;
+	int status;        /* DEBUG_EXIT: 0-255; else 0 */
+	int exit_code;     /* what `vireo run` ends with, see vireo-run(1) */
+	char verdict[16];  /* "power-off", "panic", ... */
+	char detail[1024]; /* one or more lines with the data, or "" */
+};
+
+/*
+ * Builds the VM: opens KVM, maps memory, makes the devices, loads the kernel.
+ * @cfg is copied and may be changed or destroyed afterwards. On failure *out
+ * is NULL and nothing is left open.
+ */
+VIREO_API int vireo_create(struct vireo_vm **out,
+			   const struct vireo_config *cfg,
+			   struct vireo_error *err);
+
+/* Lets the vCPUs run. Once per VM; VIREO_ESTATE otherwise. */
+VIREO_API int vireo_start(struct vireo_vm *vm, struct vireo_error *err);
+
+/* Waits until the VM has ended, at most @timeout_ms (-1: for ever, 0: only
+ * looks). 0 and *end filled, or VIREO_ETIME; VIREO_ESTATE before the start. */
+VIREO_API int vireo_wait(struct vireo_vm *vm, int timeout_ms,
+			 struct vireo_end *end);
+
+/* A descriptor that polls readable once the VM has ended; owned by the VM. Do
+ * not read it. */
+VIREO_API int vireo_event_fd(const struct vireo_vm *vm);
+
+/* Presses the ACPI power button: the guest is asked to shut down. */
+VIREO_API int vireo_power_button(struct vireo_vm *vm);
+
+/* Ends the VM now, whatever the guest does. Returns at once; vireo_wait()
+ * tells when it has ended. The first end reason wins. */
+VIREO_API void vireo_stop(struct vireo_vm *vm);
+
+/* Stops the VM when it runs, joins its threads and frees everything. */
+VIREO_API void vireo_destroy(struct vireo_vm **vm);
+
+/* ---- looking at it ---- */
+
+/* One figure: group "exits", name "io", value 42, unit "" or "us" or "kib". */
+struct vireo_stat {
+	const char *group;
+	const char *name;
+	uint64_t value;
+	const char *unit;
+};
+
+/* Calls @fn for each figure, in a fixed order; figures are exact once the VM
+ * has ended. Exits per port or page are counted only with key "stats". */
+VIREO_API void vireo_stats(struct vireo_vm *vm,
+			   void (*fn)(void *ctx, const struct vireo_stat *stat),
+			   void *ctx);
+
+enum vireo_check_state { VIREO_CHECK_YES, VIREO_CHECK_NO, VIREO_CHECK_INFO };
+
+struct vireo_check_row {
+	const char *group;            /* "kvm", "probe", "host", "verdict" */
+	const char *name;             /* "in-kernel irqchip" */
+	enum vireo_check_state state; /* NO matters only when required */
+	bool required;                /* vireo cannot run guests without it */
+	const char *detail;           /* a figure or a sentence, maybe "" */
+};
+
+/*
+ * Looks at what this host's KVM can do and runs small probe guests (a second
+ * at most). @fn gets the rows in order; the last group is "verdict": in plain
+ * words whether vireo runs here, whether stock kernels boot, and what to do if
+ * not. Returns 0 when stock kernels boot here, 1 when only small guests do,
+ * VIREO_EHOST when none run.
+ */
+VIREO_API int vireo_check(const struct vireo_config *cfg,
+			  void (*fn)(void *ctx,
+				     const struct vireo_check_row *row),
+			  void *ctx);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The memory and port map of the x86-64 machine: every address and interrupt
+ * number that more than one file needs to agree on. Constants only.
+ *
+ *   0          +-----------------------------+
+ *              | low memory: boot structures |
+ *   0x9fc00    +-----------------------------+ end of usable low memory
+ *              | (RAM, but reserved)         |
+ *   0xe0000    | ACPI tables, RSDP first     |
+ *   0xf0000    | MP table                    |
+ *   0x100000   +-----------------------------+
+ *              | RAM: kernel, initrd, free   |
+ *   0xc0000000 +-----------------------------+ RAM goes on at 4 GiB
+ *              | PCI windows, ECAM           |
+ *   0xfec00000 | IOAPIC, HPET, LAPIC, TSS    |
+ *   4 GiB      +-----------------------------+
+ *              | RAM above the hole          |
+ *              +-----------------------------+
+ */
+#ifndef VIREO_ARCH_X86_64_LAYOUT_H
+#define VIREO_ARCH_X86_64_LAYOUT_H
+
+/* Boot structures in low memory */
+#define LAYOUT_GDT        0x500
+#define LAYOUT_PVH_INFO   0x6000 /* hvm_start_info, module list, memory map */
+#define LAYOUT_ZERO_PAGE  0x7000 /* struct boot_params */
+#define LAYOUT_BOOT_STACK 0x8ff0
+#define LAYOUT_PML4       0x9000
+#define LAYOUT_PDPT       0xa000
+#define LAYOUT_PD         0xb000 /* four pages: 4 GiB by 2 MiB pages */
+#define LAYOUT_MULTIBOOT  0x10000
+#define LAYOUT_CMDLINE    0x20000
+#define LAYOUT_CMDLINE_MAX 0x10000 /* bytes, the final 0 included */
+#define LAYOUT_LOW_END    0x9fc00
+#define LAYOUT_ACPI       0xe0000
+#define LAYOUT_ACPI_MAX   0x10000
+#define LAYOUT_MPTABLE    0xf0000 /* the BIOS area: kernels look here */
+#define LAYOUT_MPTABLE_MAX 0x10000
+#define LAYOUT_HIGH_START 0x100000
+#define LAYOUT_FLAT       0x7c00 /* where a flat real-mode image goes */
+
+/* The hole below 4 GiB */
+#define LAYOUT_HOLE_START 0xc0000000ULL
+#define LAYOUT_HOLE_END   0x100000000ULL
+#define LAYOUT_IOAPIC     0xfec00000ULL
+#define LAYOUT_LAPIC      0xfee00000ULL
+#define LAYOUT_IDENTITY_MAP 0xfeffc000ULL /* KVM's, one page */
+#define LAYOUT_TSS        0xfeffd000ULL   /* KVM's, three pages */
+
+/* Ports */
+#define PORT_I8042_DATA   0x60
+#define PORT_I8042_CMD    0x64
+#define PORT_CMOS         0x70
+#define PORT_MARK         0xf6 /* boot marks for --stats, one byte */
+#define PORT_DEBUG_EXIT   0xf4
+#define PORT_DEBUG_CON    0xe9
+#define PORT_SERIAL0      0x3f8
+#define PORT_PVPANIC      0x505
+#define PORT_PM_EVENT     0x600
+#define PORT_PM_CONTROL   0x604
+#define PORT_PM_TIMER     0x608
+#define PORT_PM_RESET     0x60c
+
+/* Interrupts (GSI = IOAPIC pin; ISA numbers are the same) */
+#define IRQ_SERIAL0       4
+#define IRQ_SCI           9
+#define IOAPIC_PINS       24
+
+#endif

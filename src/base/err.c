@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See err.h. Pure string work; any thread. */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = ' ';
+}
+
+static int set(struct err *err, int code, const char *key, const char *fmt,
+	       va_list ap)
+{
+	if (!err)
+		return code;
+	err->code = code;
+	snprintf(err->key, sizeof(err->key), "%s", key);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	one_line(err->text);
+	return code;
+}
+
+int err_set(struct err *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set(err, code, "", fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int err_set_key(struct err *err, int code, const char *key, const char *fmt,
+		...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set(err, code, key, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int err_wrap(struct err *err, const char *fmt, ...)
+{
+	char old[sizeof(err->text)];
+	size_t used;
+	va_list ap;
+
+	if (!err)
+		return -EIO;
+	memcpy(old, err->text, sizeof(old));
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	used = strlen(err->text);
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", old);
+	one_line(err->text);
+	return err->code;
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See fd.h. */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+ssize_t fd_read(int fd, void *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+int fd_read_full(int fd, void *buf, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = fd_read(fd, (char *)buf + done, len - done);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			return -ENODATA;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int fd_pread_full(int fd, void *buf, size_t len, uint64_t off)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pread(fd, (char *)buf + done, len - done,
+				  (off_t)(off + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int fd_write_full(int fd, const void *buf, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(fd, (const char *)buf + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/* Opens without blocking and without following it into a device. */
+static int open_regular(int *out, size_t *size, const char *path, size_t max,
+			struct err *err)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int r = -EINVAL;
+
+	if (fd < 0)
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (fstat(fd, &st) < 0)
+		r = err_set(err, -errno, "%s: %s", path, strerror(errno));
+	else if (S_ISDIR(st.st_mode))
+		err_set(err, r, "%s: is a directory, not a file", path);
+	else if (!S_ISREG(st.st_mode))
+		err_set(err, r, "%s: not a regular file", path);
+	else if (st.st_size == 0)
+		err_set(err, r, "%s: the file is empty", path);
+	else if ((uint64_t)st.st_size > max)
+		err_set(err, r, "%s: %lld bytes, more than the limit of %zu",
+			path, (long long)st.st_size, max);
+	else
+		r = 0;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*out = fd;
+	*size = (size_t)st.st_size;
+	return 0;
+}
+
+int fd_read_file(uint8_t **out, size_t *len, const char *path, size_t max,
+		 struct err *err)
+{
+	uint8_t *buf;
+	size_t size;
+	int fd;
+	int r;
+
+	*out = NULL;
+	*len = 0;
+	r = open_regular(&fd, &size, path, max, err);
+	if (r < 0)
+		return r;
+	buf = malloc(size);
+	r = buf ? fd_pread_full(fd, buf, size, 0) : -ENOMEM;
+	close(fd);
+	if (r < 0) {
+		free(buf);
+		return err_set(err, r, "%s: %s", path,
+			       r == -ENODATA ? "truncated while being read"
+					     : strerror(-r));
+	}
+	*out = buf;
+	*len = size;
+	return 0;
+}
+
+int fd_event_create(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+void fd_event_signal(int fd)
+{
+	const uint64_t one = 1;
+	ssize_t n;
+
+	do
+		n = write(fd, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+void fd_event_drain(int fd)
+{
+	uint64_t count;
+
+	fd_read(fd, &count, sizeof(count));
+}

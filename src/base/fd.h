@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * File descriptors: the one place that loops over EINTR and short transfers.
+ * All descriptors are close-on-exec. Any thread.
+ */
+#ifndef VIREO_BASE_FD_H
+#define VIREO_BASE_FD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* Closes *fd when it is >= 0 and sets it to -1. */
+void fd_close(int *fd);
+
+/* All of @len, or -errno; fd_read_full() answers -ENODATA at an early end. */
+int fd_read_full(int fd, void *buf, size_t len);
+int fd_write_full(int fd, const void *buf, size_t len);
+int fd_pread_full(int fd, void *buf, size_t len, uint64_t off);
+
+/* One read() that ignores EINTR: bytes, 0 at the end, or -errno. */
+ssize_t fd_read(int fd, void *buf, size_t len);
+
+/*
+ * Reads a whole regular file into malloc'd memory that the caller frees.
+ * Refuses, with a sentence, what is not a regular file (never blocks on a
+ * FIFO or a device), what is empty, and what is larger than @max. The file is
+ * read, not mapped: a file truncated meanwhile is -ENODATA, never SIGBUS.
+ */
+int fd_read_file(uint8_t **out, size_t *len, const char *path, size_t max,
+		 struct err *err);
+
+/* A non-blocking eventfd, or -errno. */
+int fd_event_create(void);
+/* Adds one; a saturated counter is not an error. */
+void fd_event_signal(int fd);
+/* Empties the counter. */
+void fd_event_drain(int fd);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a device is. A device knows its registers, an interrupt line, a
+ * backend and a log; it knows neither its address nor KVM nor the board.
+ *
+ * Locks: the bus takes dev->lock around ops->read and ops->write. A device's
+ * own event callbacks (from its backend) take it themselves. Raising an
+ * interrupt under the lock is allowed; calling another device is not.
+ */
+#ifndef VIREO_DEVICES_DEVICE_H
+#define VIREO_DEVICES_DEVICE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+/* An interrupt line. Level 1 asserts, 0 releases. May be called from any
+ * thread and under any device lock. A NULL set means "not connected". */
+struct irq {
+	void (*set)(void *ctx, int level);
+	void *ctx;
+};
+
+static inline void irq_set(const struct irq *irq, int level)
+{
+	if (irq->set)
+		irq->set(irq->ctx, level);
+}
+
+/* What a device can ask of the machine it sits in. */
+enum machine_event {
+	MACHINE_POWER_OFF, /* ACPI S5 */
+	MACHINE_RESET,     /* i8042, ACPI reset register, 0xcf9 */
+	MACHINE_PANIC,     /* pvpanic; data: the bits that the guest wrote */
+	MACHINE_DEBUG_EXIT, /* --testdev; data: the exit status, 0-255 */
+};
+
+/* Any thread, any lock held; returns at once, the VM ends afterwards. The
+ * first event wins. */
+struct machine_signal {
+	void (*raise)(void *ctx, enum machine_event event, uint32_t data);
+	void *ctx;
+};
+
+static inline void machine_raise(const struct machine_signal *signal,
+				 enum machine_event event, uint32_t data)
+{
+	if (signal->raise)
+		signal->raise(signal->ctx, event, data);
+}
+
+struct device;
+struct snap;
+
+struct device_ops {
+	const char *name; /* "serial" */
+	/* Registers, by value: the access lies wholly inside the window and
+	 * @len is 1, 2, 4 or 8. Called with dev->lock held. */
+	uint64_t (*read)(struct device *dev, unsigned int window, uint64_t off,
+			 unsigned int len);
+	void (*write)(struct device *dev, unsigned int window, uint64_t off,
+		      unsigned int len, uint64_t value);
+	/* Frees the device; nobody else uses it any more. */
+	void (*destroy)(struct device *dev);
+};
+
+/* The first member of every device's own struct. */
+struct device {
+	const struct device_ops *ops;
+	const char *id;       /* "serial0"; a string that outlives the device */
+	pthread_mutex_t lock; /* guards every field of the derived struct */
+};
+
+/* device_finish() undoes device_init(); neither frees @dev itself. */
+void device_init(struct device *dev, const struct device_ops *ops,
+		 const char *id);
+void device_finish(struct device *dev);
+
+/* Calls ops->destroy; NULL is accepted. */
+void device_destroy(struct device *dev);
+
+#endif

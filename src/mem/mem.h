@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Guest RAM: regions of guest-physical addresses backed by host memory, and
+ * the only way to touch them.
+ *
+ * There is no function that takes a guest address without a length, and none
+ * that hands out a pointer beyond one region. The regions are fixed between
+ * mem_add() at build time and mem_finish(): readers need no lock.
+ */
+#ifndef VIREO_MEM_MEM_H
+#define VIREO_MEM_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define MEM_MAX_REGIONS 8
+
+struct mem_region {
+	uint64_t gpa;  /* page aligned */
+	uint64_t size; /* bytes, page aligned, never 0 */
+	uint8_t *hva;  /* owned by the backing, see ram.h */
+};
+
+struct mem {
+	unsigned int count;
+	struct mem_region region[MEM_MAX_REGIONS]; /* sorted by gpa, disjoint */
+};
+
+/* Adds a region. -EINVAL when unaligned, empty or wrapping, -EEXIST when it
+ * meets another, -ENOSPC when there are MEM_MAX_REGIONS already. */
+int mem_add(struct mem *m, uint64_t gpa, uint64_t size, uint8_t *hva);
+
+/* The host address of [gpa, gpa+len) when it lies inside ONE region, else
+ * NULL. @len 0 is allowed inside a region and at its end. */
+void *mem_ptr(const struct mem *m, uint64_t gpa, uint64_t len);
+
+/* True when every byte of [gpa, gpa+len) is RAM (touching regions count). */
+bool mem_is_ram(const struct mem *m, uint64_t gpa, uint64_t len);
+
+/* Copy between guest and host; the range may cross touching regions. Returns
+ * 0, or -EFAULT with nothing copied when some byte is not RAM. A compiler
+ * barrier at the end keeps the copy the only look at the guest's bytes. */
+int mem_read(const struct mem *m, void *dst, uint64_t gpa, uint64_t len);
+int mem_write(const struct mem *m, uint64_t gpa, const void *src, uint64_t len);
+int mem_fill(const struct mem *m, uint64_t gpa, uint8_t byte, uint64_t len);
+
+/* Bytes of all regions together. */
+uint64_t mem_total(const struct mem *m);
+
+#endif
