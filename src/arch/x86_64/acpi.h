@@ -25,7 +25,7 @@ struct acpi_config {
 			      for ids above 254) */
 	bool serial;       /* COM1: PNP0501 at PORT_SERIAL0, IRQ_SERIAL0 */
 	bool pvpanic;      /* QEMU0001 at PORT_PVPANIC */
-	bool i8042;        /* the "8042" flag of IAPC_BOOT_ARCH; no PS/2 nodes */
+	bool i8042;        /* the 8042 flag of IAPC_BOOT_ARCH; no PS/2 nodes */
 	bool pm_timer;     /* PM_TMR_BLK at PORT_PM_TIMER, else none */
 	unsigned int mmio_count;
 	struct acpi_mmio_device mmio[ACPI_MAX_MMIO_DEVICES];
