@@ -12,6 +12,7 @@
 
 #define PVPANIC_PANICKED    1u
 #define PVPANIC_CRASHLOADED 2u
+#define PVPANIC_SHUTDOWN    4u
 
 /* A panic is raised once; the flood after it is counted, not raised. */
 int pvpanic_create(struct device **out, const char *id,
