@@ -31,7 +31,7 @@ CALLS = {
         'sprintf vsprintf strcpy strcat stpcpy gets strtok alloca',
     'reports no errors': 'atoi atol atoll atof',
     'leaves a thread in an unknown state':
-        'pthread_cancel pthread_detach pthread_kill',
+        'pthread_cancel pthread_detach',
     'sleeps instead of waiting for something': 'sleep usleep nanosleep',
 }
 FREE = ('src/cli/',)
@@ -51,6 +51,12 @@ WORDS = (
     (r'\b__(x86_64|i386|aarch64|arm)__\b', 'differences by arch are files',
      ('src/arch/', 'src/kvm/', 'firmware/', 'tests/')),
 )
+
+# clang-tidy's check of asserts looks away from macros of system headers.
+CHANGES = re.compile(r'\+\+|--|(?<![=!<>])=(?!=)')
+PURE = re.compile(r'(is_\w+|\w+_is_\w+|range_ok|ranges_meet|sizeof|strlen|strcmp|'
+                  r'memcmp|pthread_equal|pthread_self|ARRAY_SIZE|'
+                  r'U?INT\d+_C)$')
 
 NOTE = re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X)\b')
 LONG_STRING = re.compile(r'^\s*\w*\s*"(\\.|[^"\\])*"[\s,;)}\\]*$')
@@ -90,6 +96,30 @@ def check_words(path, code):
             match = re.search(pattern, line)
             if match:
                 yield index, f'{match.group(0)}: {why}'
+
+
+def argument(text, start):
+    """What stands between the parenthesis at start and its partner."""
+    depth = 0
+    for index in range(start, len(text)):
+        depth += {'(': 1, ')': -1}.get(text[index], 0)
+        if depth == 0:
+            return text[start + 1:index]
+    return ''
+
+
+def check_asserts(path, code):
+    if not path.startswith(('src/', 'include/')):
+        return
+    text = '\n'.join(code)
+    for match in re.finditer(r'\bassert\s*\(', text):
+        inside = argument(text, match.end() - 1)
+        index = text.count('\n', 0, match.start())
+        if CHANGES.search(inside):
+            yield index, 'an assert that changes something'
+        for name in re.findall(r'(\w+)\s*\(', inside):
+            if not PURE.match(name):
+                yield index, f'an assert that calls {name}()'
 
 
 def check_functions(path, code):
@@ -133,6 +163,7 @@ def check(root):
             code = csource.blank(text).split('\n')
             found += check_calls(path, code)
             found += check_words(path, code)
+            found += check_asserts(path, code)
             found += check_functions(path, code)
         reports += [f'{path}:{index + 1}: {what}' for index, what in found]
     return reports
@@ -166,6 +197,12 @@ PLANTS = tuple(
     ('src/arch/planted.c', '#ifdef __x86_64__\n#endif\n', None),
     ('src/base/planted.c', body('#if 0\n#endif'), '#if inside'),
     ('src/base/planted.c', body('\t#  ifndef A\n#endif'), '#if inside'),
+    ('src/base/planted.c', body('assert(n++ < 2);'), 'changes something'),
+    ('src/base/planted.c', body('assert(\n(n = 2));'), 'changes something'),
+    ('src/base/planted.c', body('assert(f(n) == 0);'), 'calls f()'),
+    ('src/base/planted.c', body('assert(range_ok(n, 1, 2) && n >= -1);'),
+     None),
+    ('src/base/planted.c', body('assert(n <= 1); n = f(1);'), None),
     ('src/base/planted.c', '#if 0\n' + body('n++;') + '#endif\n', None),
     ('src/base/planted.c', body('n++;', 80), None),
     ('src/base/planted.c', body('n++;', 81), 'function of 81 lines'),

@@ -52,7 +52,7 @@ static const uint8_t *table_at(const struct blob *blob, uint64_t gpa,
 	return p;
 }
 
-static uint64_t xsdt_entry(const struct blob *blob, unsigned int i)
+static uint64_t xsdt_entry(const struct blob *blob, size_t i)
 {
 	const uint8_t *xsdt = table_at(blob, le64_at(blob->b + 24), "XSDT");
 
