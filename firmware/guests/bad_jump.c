@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Runs code where there is no memory: nothing KVM could execute. */
+#include "guest.h"
+
+const char guest_name[] = "bad_jump";
+
+#define NOBODY 0xd0000000ULL
+
+void guest_main(void)
+{
+	guest_puts("bad_jump\n");
+	__asm__ volatile("jmp *%0" : : "r"(NOBODY));
+	guest_fail("it came back");
+}
