@@ -84,10 +84,11 @@ struct vireo_key {
 	const char *example; /* "--memory 512M" */
 	char letter;         /* 'm', or 0 */
 	bool repeatable;     /* values add up instead of replacing */
+	bool advanced;       /* not in the short help */
 };
 
-/* All keys, in the order a person wants to read them. */
-VIREO_API const struct vireo_key *vireo_keys(size_t *count);
+/* The keys, in the order a person wants to read them; NULL past the last. */
+VIREO_API const struct vireo_key *vireo_key_at(size_t index);
 
 VIREO_API int vireo_config_create(struct vireo_config **out);
 VIREO_API void vireo_config_destroy(struct vireo_config **cfg);
@@ -125,11 +126,11 @@ enum vireo_log_level { VIREO_LOG_ERROR, VIREO_LOG_WARN, VIREO_LOG_INFO,
 		       VIREO_LOG_DEBUG };
 
 /* @fn gets each log line up to @level, from any thread of the VM, without a
- * newline. It must not call into the VM. */
+ * newline; its level is one of enum vireo_log_level. It must not call into the
+ * VM. */
 VIREO_API void vireo_config_set_log(struct vireo_config *cfg,
 				    enum vireo_log_level level,
-				    void (*fn)(void *ctx,
-					       enum vireo_log_level level,
+				    void (*fn)(void *ctx, int level,
 					       const char *line),
 				    void *ctx);
 

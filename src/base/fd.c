@@ -108,8 +108,8 @@ int fd_read_file(uint8_t **out, size_t *len, const char *path, size_t max,
 		 struct err *err)
 {
 	uint8_t *buf;
-	size_t size;
-	int fd;
+	size_t size = 0;
+	int fd = -1;
 	int r;
 
 	*out = NULL;

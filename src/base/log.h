@@ -16,7 +16,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
 
 struct log {
 	enum log_level level; /* lines above it are dropped */
-	void (*fn)(void *ctx, enum log_level level, const char *line);
+	void (*fn)(void *ctx, int level, const char *line);
 	void *ctx;
 };
 

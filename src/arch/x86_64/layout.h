@@ -52,7 +52,7 @@
 #define PORT_I8042_DATA   0x60
 #define PORT_I8042_CMD    0x64
 #define PORT_CMOS         0x70
-#define PORT_MARK         0xf6 /* boot marks for --stats, one byte */
+#define PORT_MARK         0xf8 /* boot marks for --stats, one byte */
 #define PORT_DEBUG_EXIT   0xf4
 #define PORT_DEBUG_CON    0xe9
 #define PORT_SERIAL0      0x3f8

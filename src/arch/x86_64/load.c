@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * arch_load(): the kernel image, the initrds and the command line go into RAM.
+ * The loaders in boot/ say what goes where; this file decides whether it fits
+ * this machine. Runs on the thread that builds the VM, before any vCPU.
+ */
+#include "arch/arch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86_64/handoff.h"
+#include "arch/x86_64/layout.h"
+#include "arch/x86_64/regs.h"
+#include "base/fd.h"
+#include "base/num.h"
+#include "board/board.h"
+#include "boot/initrd.h"
+
+#define IMAGE_MAX  GIB
+#define INITRD_MAX (4 * GIB)
+#define UNPACK_MIN (64 * MIB) /* room when a payload does not say its size */
+
+/* What one load needs; bytes are freed when it ends. */
+struct load {
+	struct board *board;
+	uint8_t *file; /* owned: the image as it is on disk */
+	size_t file_len;
+	uint8_t *unpacked; /* owned: the inner vmlinux, or NULL */
+	struct boot_image image;
+	const uint8_t *bytes; /* file or unpacked: what image speaks of */
+	uint64_t kernel_end;  /* first byte above the kernel and its needs */
+	struct handoff handoff;
+	char cmdline[CONFIG_CMDLINE_MAX + 64];
+};
+
+static int no_room(const struct load *load, uint64_t end, struct err *err)
+{
+	return err_set_key(err, -ENOEXEC, "memory",
+			   "%s: needs RAM up to %llu MiB, the VM has %llu MiB "
+			   "(give it more with --memory)",
+			   load->board->cfg->kernel,
+			   (unsigned long long)(align_up(end, MIB) / MIB),
+			   (unsigned long long)(load->board->cfg->memory / MIB));
+}
+
+static int place_segments(struct load *load, struct err *err)
+{
+	const struct mem *mem = &load->board->mem;
+	const struct boot_image *image = &load->image;
+
+	for (unsigned int i = 0; i < image->count; i++) {
+		const struct boot_segment *s = &image->segment[i];
+		uint64_t need = i == 0 ? max_u64(s->mem_size, image->init_size)
+				       : s->mem_size;
+
+		if (!mem_is_ram(mem, s->gpa, need))
+			return no_room(load, s->gpa + need, err);
+		load->kernel_end = max_u64(load->kernel_end, s->gpa + need);
+		/* The rest of a segment is fresh RAM and already zero. */
+		mem_write(mem, s->gpa, load->bytes + s->offset, s->file_size);
+	}
+	return 0;
+}
+
+/* Unpacks the payload of a bzImage; anything that speaks against it is a log
+ * line, and the kernel's own decompressor does the work. */
+static void try_unpack(struct load *load)
+{
+	const struct boot_image *outer = &load->image;
+	const uint8_t *payload = load->file + outer->payload_offset;
+	const struct log *log = load->board->log;
+	struct boot_image inner;
+	struct err why = { 0 };
+	uint64_t cap;
+	size_t len;
+
+	if (outer->format != BOOT_FORMAT_BZIMAGE || !outer->payload_size) {
+		log_info(log, "kernel: not a packed bzImage, nothing to unpack");
+		return;
+	}
+	cap = payload_size_hint(payload, outer->payload_size);
+	cap = min_u64(cap ? cap : UNPACK_MIN, IMAGE_MAX);
+	load->unpacked = malloc(cap);
+	if (!load->unpacked)
+		return;
+	if (payload_unpack(load->unpacked, cap, &len, payload,
+			   outer->payload_size, &why) < 0 ||
+	    boot_parse_elf(&inner, load->unpacked, len, BOOT_FORMAT_AUTO,
+			   &why) < 0) {
+		log_warn(log, "kernel: not unpacked on the host: %s", why.text);
+		free(load->unpacked);
+		load->unpacked = NULL;
+		return;
+	}
+	load->image = inner;
+	load->bytes = load->unpacked;
+}
+
+static int load_kernel(struct load *load, struct err *err)
+{
+	const struct config *cfg = load->board->cfg;
+	int r = fd_read_file(&load->file, &load->file_len, cfg->kernel,
+			     IMAGE_MAX, err);
+
+	if (!r) {
+		load->bytes = load->file;
+		r = boot_parse(&load->image, load->file, load->file_len,
+			       cfg->format, err);
+		if (r < 0)
+			err_wrap(err, "%s", cfg->kernel);
+	}
+	if (r < 0) {
+		snprintf(err->key, sizeof(err->key), "kernel");
+		return r;
+	}
+	if (cfg->unpack)
+		try_unpack(load);
+	return place_segments(load, err);
+}
+
+/* ---- initrds ---- */
+
+struct initrd_files {
+	unsigned int count;
+	struct initrd_part part[CONFIG_MAX_INITRDS];
+	uint8_t *bytes[CONFIG_MAX_INITRDS]; /* owned */
+};
+
+static int read_initrds(struct initrd_files *files, const struct config *cfg,
+			struct err *err)
+{
+	for (unsigned int i = 0; i < cfg->initrds; i++) {
+		size_t len;
+		int r = fd_read_file(&files->bytes[i], &len, cfg->initrd[i],
+				     INITRD_MAX, err);
+
+		if (r < 0) {
+			snprintf(err->key, sizeof(err->key), "initrd");
+			return r;
+		}
+		files->count++;
+		files->part[i].bytes = files->bytes[i];
+		files->part[i].len = len;
+	}
+	return 0;
+}
+
+struct initrd_target {
+	const struct mem *mem;
+	uint64_t gpa;
+};
+
+static int write_initrd(void *ctx, uint64_t offset, const void *bytes,
+			size_t len)
+{
+	const struct initrd_target *to = ctx;
+
+	return mem_write(to->mem, to->gpa + offset, bytes, len);
+}
+
+/* As high as the kernel allows, so that it has room to grow below. */
+static int place_initrd(struct load *load, uint64_t size, uint64_t *gpa,
+			struct err *err)
+{
+	const struct mem_region *low = &load->board->mem.region[0];
+	uint64_t top = low->size;
+
+	if (load->image.initrd_max)
+		top = min_u64(top, load->image.initrd_max + 1);
+	if (size > top)
+		return no_room(load, size + load->kernel_end, err);
+	*gpa = align_down(top - size, 4096);
+	if (*gpa < max_u64(load->kernel_end, LAYOUT_HIGH_START))
+		return no_room(load, load->kernel_end + size, err);
+	return 0;
+}
+
+/* Multiboot gets one module per file; the others the joined image. */
+static void note_modules(struct load *load, const struct initrd_files *files,
+			 uint64_t gpa, uint64_t size)
+{
+	struct handoff *h = &load->handoff;
+
+	if (load->image.entry != BOOT_ENTRY_MULTIBOOT) {
+		h->modules = 1;
+		h->module[0] = (struct handoff_module){ gpa, size };
+		return;
+	}
+	h->modules = files->count;
+	for (unsigned int i = 0; i < files->count; i++)
+		h->module[i] = (struct handoff_module){
+			gpa + files->part[i].offset, files->part[i].len
+		};
+}
+
+static int load_initrds(struct load *load, struct err *err)
+{
+	struct initrd_target to = { &load->board->mem, 0 };
+	struct initrd_files files = { 0 };
+	uint64_t size = 0;
+	int r = read_initrds(&files, load->board->cfg, err);
+
+	if (!r && files.count)
+		r = initrd_layout(&size, files.part, files.count, err);
+	if (!r && size)
+		r = place_initrd(load, size, &to.gpa, err);
+	if (!r && size) {
+		r = initrd_write(files.part, files.count, write_initrd, &to);
+		note_modules(load, &files, to.gpa, size);
+	}
+	for (unsigned int i = 0; i < CONFIG_MAX_INITRDS; i++)
+		free(files.bytes[i]);
+	return r;
+}
+
+/* ---- command line and entry ---- */
+
+static int compose_cmdline(struct load *load, struct err *err)
+{
+	const struct config *cfg = load->board->cfg;
+	uint64_t max = LAYOUT_CMDLINE_MAX - 1;
+	const char *own = "";
+	size_t len;
+
+	if (!cfg->cmdline_only)
+		own = cfg->console == CONSOLE_NONE ? "panic=-1"
+						   : "console=ttyS0 panic=-1";
+	snprintf(load->cmdline, sizeof(load->cmdline), "%s%s%s", own,
+		 *own && *cfg->cmdline ? " " : "", cfg->cmdline);
+	load->handoff.cmdline = load->cmdline;
+	if (load->image.cmdline_max)
+		max = min_u64(max, load->image.cmdline_max);
+	len = strlen(load->cmdline);
+	if (len > max)
+		return err_set_key(err, -ENOEXEC, "cmdline",
+				   "cmdline: %zu bytes, this kernel takes %llu",
+				   len, (unsigned long long)max);
+	return 0;
+}
+
+static int write_handoff(struct load *load, struct arch_entry *entry)
+{
+	const struct mem *mem = &load->board->mem;
+
+	switch (entry->kind) {
+	case BOOT_ENTRY_LINUX64:
+		return handoff_linux(mem, &load->handoff, &load->image,
+				     load->bytes, &entry->arg);
+	case BOOT_ENTRY_PVH:
+		return handoff_pvh(mem, &load->handoff, &entry->arg);
+	case BOOT_ENTRY_MULTIBOOT:
+		return handoff_multiboot(mem, &load->handoff, &entry->arg);
+	case BOOT_ENTRY_REAL:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int load_all(struct load *load, struct arch_entry *entry,
+		    struct err *err)
+{
+	int r = load_kernel(load, err);
+
+	if (!r)
+		r = load_initrds(load, err);
+	if (!r)
+		r = compose_cmdline(load, err);
+	if (r < 0)
+		return r;
+	entry->kind = load->image.entry;
+	entry->pc = load->image.entry_gpa;
+	load->handoff.rsdp = LAYOUT_ACPI;
+	r = write_handoff(load, entry);
+	if (!r)
+		r = regs_write_tables(&load->board->mem, entry->kind);
+	if (r < 0)
+		return err_set(err, r, "boot structures do not fit: %s",
+			       strerror(-r));
+	return 0;
+}
+
+int arch_load(struct board *board, struct arch_entry *entry, struct err *err)
+{
+	struct load *load = calloc(1, sizeof(*load));
+	struct err ignored;
+	int r;
+
+	if (!load)
+		return err_set(err, -ENOMEM, "out of memory");
+	load->board = board;
+	r = load_all(load, entry, err ? err : &ignored);
+	free(load->unpacked);
+	free(load->file);
+	free(load);
+	return r;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A board: guest RAM, two buses, devices and interrupt wires, put together as
+ * a config says. It has no threads and no vCPUs; vm.c gives it both.
+ *
+ * Life: board_init(), then the arch's steps add RAM, irqchip and devices, then
+ * board_finish(). Everything in it is fixed before the first vCPU runs.
+ */
+#ifndef VIREO_BOARD_BOARD_H
+#define VIREO_BOARD_BOARD_H
+
+#include "backends/char.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "board/config.h"
+#include "devices/bus.h"
+#include "devices/device.h"
+#include "kvm/kvm.h"
+#include "mem/mem.h"
+#include "mem/ram.h"
+
+#define BOARD_MAX_DEVICES 32
+#define BOARD_PINS        24
+
+struct board;
+struct ioapic_route;
+
+/* One interrupt pin of the board. */
+struct board_wire {
+	struct board *board;
+	uint32_t gsi;
+};
+
+struct board {
+	/* given, not owned */
+	const struct config *cfg;
+	const struct log *log;
+	struct machine_signal signal;
+	struct char_dev *console;
+	void (*mark)(void *ctx, uint8_t n); /* a boot mark by the guest */
+	void *mark_ctx;
+
+	/* owned */
+	struct kvm_vm kvm;
+	struct kvm_cpuid2 *cpuid; /* what KVM supports here, after the masks */
+	struct ram ram;
+	struct mem mem;
+	struct bus pio;
+	struct bus mmio;
+	unsigned int devices;
+	struct device *device[BOARD_MAX_DEVICES];
+	struct board_wire wire[BOARD_PINS];
+
+	/* among the devices, those that others talk to; NULL when absent */
+	struct device *pm;
+	struct device *ioapic; /* split irqchip only */
+};
+
+/* Creates the KVM VM and empty buses. The given fields above are set by the
+ * caller before; everything else is zero. */
+int board_init(struct board *board, const struct kvm *kvm, struct err *err);
+
+/* Undoes it, devices in reverse order. Accepts a zeroed or half-built board. */
+void board_finish(struct board *board);
+
+/* The board takes the device over. -ENOSPC, and the device is destroyed. */
+int board_add_device(struct board *board, struct device *dev);
+
+/* The host memory for guest RAM; and, once arch has laid its regions out in
+ * board->mem, making them known to KVM. */
+int board_create_ram(struct board *board, struct err *err);
+int board_register_ram(struct board *board, struct err *err);
+
+/* The line to interrupt pin @gsi, < BOARD_PINS (wire.c). */
+struct irq board_irq(struct board *board, uint32_t gsi);
+
+/* For the IOAPIC of a split irqchip (wire.c). */
+int board_msi(void *ctx, uint64_t addr, uint32_t data);
+void board_route_changed(void *ctx, unsigned int pin,
+			 const struct ioapic_route *route);
+
+#endif

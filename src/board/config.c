@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The configuration's parsers: each takes the text of one key, checks form
+ * and range, and stores a typed value. Opens nothing. Any thread.
+ */
+#include "board/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/words.h"
+#include "board/keys.h"
+
+#define MEMORY_MIN MIB
+#define MEMORY_MAX (UINT64_C(1) << 46)
+#define MS_MAX     (UINT64_C(366) * 24 * 3600 * 1000)
+
+void config_init(struct config *cfg)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->memory = 256 * MIB;
+	cfg->cpus = 1;
+	cfg->log_level = LOG_LEVEL_WARN;
+}
+
+static const char *key_name_at(size_t index)
+{
+	return key_at(index)->pub.name;
+}
+
+static int unknown_key(const char *key, struct err *err)
+{
+	size_t count = 0;
+	int near;
+
+	while (key_at(count))
+		count++;
+	near = words_nearest(key, key_name_at, count);
+	if (near >= 0)
+		return err_set_key(err, -EINVAL, key,
+				   "unknown key \"%s\" (did you mean \"%s\"?)",
+				   key, key_name_at((size_t)near));
+	return err_set_key(err, -EINVAL, key,
+			   "unknown key \"%s\" (vireo run --help lists them)",
+			   key);
+}
+
+int config_set(struct config *cfg, const char *key, const char *value,
+	       struct err *err)
+{
+	const struct key *k = key_find(key);
+	struct err why = { 0 };
+
+	if (!k)
+		return unknown_key(key, err);
+	if (k->parse(cfg, value, &why) == 0)
+		return 0;
+	return err_set_key(err, -EINVAL, key, "%s: %s", key, why.text);
+}
+
+int config_check(const struct config *cfg, struct err *err)
+{
+	if (!cfg->kernel[0])
+		return err_set_key(err, -EINVAL, "kernel",
+				   "no kernel given (add --kernel FILE)");
+	if (cfg->pit && cfg->irqchip == KVM_IRQ_SPLIT)
+		return err_set_key(err, -EINVAL, "pit",
+				   "pit: the PIT needs irqchip=full");
+	return 0;
+}
+
+/* ---- helpers ---- */
+
+static int parse_bool(bool *out, const char *v, struct err *e)
+{
+	if (!strcmp(v, "true") || !strcmp(v, "on") || !strcmp(v, "yes"))
+		*out = true;
+	else if (!strcmp(v, "false") || !strcmp(v, "off") || !strcmp(v, "no"))
+		*out = false;
+	else
+		return err_set(e, -EINVAL, "\"%s\" is neither true nor false",
+			       v);
+	return 0;
+}
+
+static int parse_text(char *out, size_t cap, const char *v, const char *what,
+		      struct err *e)
+{
+	if (!*v)
+		return err_set(e, -EINVAL, "%s is empty", what);
+	if (strlen(v) >= cap)
+		return err_set(e, -EINVAL, "%s is longer than %zu bytes", what,
+			       cap - 1);
+	memcpy(out, v, strlen(v) + 1);
+	return 0;
+}
+
+/* One of @words; its index in *out. */
+static int parse_choice(int *out, const char *v, const char *const *words,
+			int n, struct err *e)
+{
+	char all[128] = "";
+
+	for (int i = 0; i < n; i++) {
+		size_t used = strlen(all);
+
+		if (!strcmp(v, words[i])) {
+			*out = i;
+			return 0;
+		}
+		snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+			 words[i]);
+	}
+	return err_set(e, -EINVAL, "\"%s\" is not one of %s", v, all);
+}
+
+static int parse_ms(uint64_t *out, const char *v, struct err *e)
+{
+	uint64_t ms;
+
+	if (num_parse_ms(&ms, v) < 0 || ms == 0 || ms > MS_MAX)
+		return err_set(e, -EINVAL,
+			       "\"%s\" is not a duration from 1ms to 8784h "
+			       "(such as 250ms, 30s, 5m)",
+			       v);
+	*out = ms;
+	return 0;
+}
+
+/* One item of an option list after the positional value. */
+typedef int (*item_fn)(struct config *c, const char *key, const char *value,
+		       struct err *e);
+
+/* Splits "POSITIONAL,key=value,..." and hands each later item to @item. */
+static int parse_list(struct config *c, const char *v, char *positional,
+		      size_t cap, item_fn item, struct err *e)
+{
+	char key[CONFIG_PATH_MAX];
+	char value[CONFIG_PATH_MAX];
+	bool first = true;
+	bool bad;
+
+	positional[0] = '\0';
+	while ((v = words_next(v, first, key, value, sizeof(key), &bad))) {
+		if (first && !key[0]) {
+			int r = parse_text(positional, cap, value, "the value",
+					   e);
+			if (r < 0)
+				return r;
+		} else {
+			int r = item(c, key, value, e);
+
+			if (r < 0)
+				return r;
+		}
+		first = false;
+	}
+	return bad ? err_set(e, -EINVAL, "an item is too long") : 0;
+}
+
+/* ---- keys ---- */
+
+static int kernel_item(struct config *c, const char *key, const char *value,
+		       struct err *e)
+{
+	if (strcmp(key, "format"))
+		return err_set(e, -EINVAL, "unknown item \"%s\" (format=...)",
+			       key);
+	if (boot_format_parse(&c->format, value) < 0)
+		return err_set(e, -EINVAL,
+			       "format \"%s\" is not one of auto, bzimage, "
+			       "pvh, linux, multiboot, flat",
+			       value);
+	return 0;
+}
+
+int config_parse_kernel(struct config *c, const char *v, struct err *e)
+{
+	int r;
+
+	c->format = BOOT_FORMAT_AUTO;
+	r = parse_list(c, v, c->kernel, sizeof(c->kernel), kernel_item, e);
+	if (!r && !c->kernel[0])
+		return err_set(e, -EINVAL, "names no file");
+	return r;
+}
+
+int config_parse_initrd(struct config *c, const char *v, struct err *e)
+{
+	int r;
+
+	if (c->initrds == CONFIG_MAX_INITRDS)
+		return err_set(e, -EINVAL, "more than %d", CONFIG_MAX_INITRDS);
+	r = parse_text(c->initrd[c->initrds], sizeof(c->initrd[0]), v,
+		       "the path", e);
+	if (!r)
+		c->initrds++;
+	return r;
+}
+
+int config_parse_cmdline(struct config *c, const char *v, struct err *e)
+{
+	size_t used = strlen(c->cmdline);
+
+	for (const char *p = v; *p; p++)
+		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
+			return err_set(e, -EINVAL,
+				       "holds a byte that is not printable "
+				       "ASCII (0x%02x)",
+				       (unsigned char)*p);
+	if (strlen(v) + used + 2 > sizeof(c->cmdline))
+		return err_set(e, -EINVAL, "longer than %zu bytes in all",
+			       sizeof(c->cmdline) - 1);
+	snprintf(c->cmdline + used, sizeof(c->cmdline) - used, "%s%s",
+		 used ? " " : "", v);
+	return 0;
+}
+
+int config_parse_cmdline_only(struct config *c, const char *v, struct err *e)
+{
+	return parse_bool(&c->cmdline_only, v, e);
+}
+
+int config_parse_unpack(struct config *c, const char *v, struct err *e)
+{
+	return parse_bool(&c->unpack, v, e);
+}
+
+static int memory_item(struct config *c, const char *key, const char *value,
+		       struct err *e)
+{
+	static const char *const words[] = { "private", "memfd", "hugetlb" };
+	int choice;
+	int r;
+
+	if (strcmp(key, "backing"))
+		return err_set(e, -EINVAL, "unknown item \"%s\" (backing=...)",
+			       key);
+	r = parse_choice(&choice, value, words, 3, e);
+	if (!r)
+		c->backing = (enum ram_backing)choice;
+	return r;
+}
+
+int config_parse_memory(struct config *c, const char *v, struct err *e)
+{
+	char size[64];
+	uint64_t bytes;
+	int r;
+
+	c->backing = RAM_PRIVATE;
+	r = parse_list(c, v, size, sizeof(size), memory_item, e);
+	if (r < 0)
+		return r;
+	if (num_parse_size(&bytes, size) < 0 || bytes < MEMORY_MIN ||
+	    bytes > MEMORY_MAX)
+		return err_set(e, -EINVAL,
+			       "\"%s\" is not a size from 1M to 64T (such as "
+			       "512M or 2G)",
+			       size);
+	c->memory = align_up(bytes, c->backing == RAM_HUGETLB ? 2 * MIB : 4096);
+	return 0;
+}
+
+int config_parse_cpus(struct config *c, const char *v, struct err *e)
+{
+	uint64_t n;
+
+	if (num_parse_u64(&n, v) < 0 || n < 1 || n > CONFIG_CPUS_MAX)
+		return err_set(e, -EINVAL,
+			       "\"%s\" is not a number from 1 to %d", v,
+			       CONFIG_CPUS_MAX);
+	c->cpus = (unsigned int)n;
+	return 0;
+}
+
+static int cpu_item(struct config *c, const char *key, const char *value,
+		    struct err *e)
+{
+	struct config_feature *f = &c->feature[c->features];
+
+	if ((key[0] != '+' && key[0] != '-') || *value)
+		return err_set(e, -EINVAL,
+			       "\"%s\" is neither +FEATURE nor -FEATURE", key);
+	if (c->features == CONFIG_MAX_FEATURES)
+		return err_set(e, -EINVAL, "more than %d features",
+			       CONFIG_MAX_FEATURES);
+	if (!key[1] || strlen(key + 1) >= sizeof(f->name))
+		return err_set(e, -EINVAL, "no CPU feature has the name \"%s\"",
+			       key + 1);
+	memcpy(f->name, key + 1, strlen(key));
+	f->on = key[0] == '+';
+	c->features++;
+	return 0;
+}
+
+int config_parse_cpu(struct config *c, const char *v, struct err *e)
+{
+	char model[16];
+	int r;
+
+	c->features = 0;
+	r = parse_list(c, v, model, sizeof(model), cpu_item, e);
+	if (!r && strcmp(model, "host"))
+		return err_set(e, -EINVAL,
+			       "\"%s\" is not a CPU model (the only one is "
+			       "host)",
+			       model);
+	return r;
+}
+
+int config_parse_irqchip(struct config *c, const char *v, struct err *e)
+{
+	static const char *const words[] = { "full", "split" };
+	int choice;
+	int r = parse_choice(&choice, v, words, 2, e);
+
+	if (!r)
+		c->irqchip = choice ? KVM_IRQ_SPLIT : KVM_IRQ_FULL;
+	return r;
+}
+
+int config_parse_pit(struct config *c, const char *v, struct err *e)
+{
+	return parse_bool(&c->pit, v, e);
+}
+
+int config_parse_console(struct config *c, const char *v, struct err *e)
+{
+	c->console_path[0] = '\0';
+	if (!strcmp(v, "stdio")) {
+		c->console = CONSOLE_STDIO;
+	} else if (!strcmp(v, "none")) {
+		c->console = CONSOLE_NONE;
+	} else if (!strncmp(v, "file=", 5)) {
+		c->console = CONSOLE_FILE;
+		return parse_text(c->console_path, sizeof(c->console_path),
+				  v + 5, "the path", e);
+	} else {
+		return err_set(e, -EINVAL,
+			       "\"%s\" is not one of stdio, none, file=PATH",
+			       v);
+	}
+	return 0;
+}
+
+int config_parse_testdev(struct config *c, const char *v, struct err *e)
+{
+	return parse_bool(&c->testdev, v, e);
+}
+
+int config_parse_timeout(struct config *c, const char *v, struct err *e)
+{
+	return parse_ms(&c->timeout_ms, v, e);
+}
+
+int config_parse_idle_timeout(struct config *c, const char *v, struct err *e)
+{
+	return parse_ms(&c->idle_timeout_ms, v, e);
+}
+
+int config_parse_on_reboot(struct config *c, const char *v, struct err *e)
+{
+	static const char *const words[] = { "exit", "restart" };
+	int choice;
+	int r = parse_choice(&choice, v, words, 2, e);
+
+	if (!r)
+		c->restart = choice == 1;
+	return r;
+}
+
+static bool name_byte(char c, bool first)
+{
+	bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9');
+
+	return word || (!first && (c == '.' || c == '_' || c == '-'));
+}
+
+int config_parse_name(struct config *c, const char *v, struct err *e)
+{
+	for (const char *p = v; *p; p++)
+		if (!name_byte(*p, p == v))
+			return err_set(e, -EINVAL,
+				       "\"%s\": only letters, digits, '.', "
+				       "'_' and '-', starting with a letter or "
+				       "digit",
+				       v);
+	return parse_text(c->name, sizeof(c->name), v, "the name", e);
+}
+
+int config_parse_stats(struct config *c, const char *v, struct err *e)
+{
+	return parse_bool(&c->stats, v, e);
+}
+
+int config_parse_log_level(struct config *c, const char *v, struct err *e)
+{
+	static const char *const words[] = { "error", "warn", "info", "debug" };
+	int choice;
+	int r = parse_choice(&choice, v, words, 4, e);
+
+	if (!r)
+		c->log_level = (enum log_level)choice;
+	return r;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a machine shall be, as typed values: the checked form of the key/value
+ * configuration. Plain data; nothing here opens anything.
+ */
+#ifndef VIREO_BOARD_CONFIG_H
+#define VIREO_BOARD_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "boot/boot.h"
+#include "kvm/kvm.h"
+#include "mem/ram.h"
+
+#define CONFIG_MAX_INITRDS  16
+#define CONFIG_MAX_FEATURES 64
+#define CONFIG_PATH_MAX     4096
+#define CONFIG_CMDLINE_MAX  4096
+#define CONFIG_NAME_MAX     64
+#define CONFIG_CPUS_MAX     1024
+
+enum config_console { CONSOLE_STDIO, CONSOLE_NONE, CONSOLE_FILE };
+
+/* --cpu +name or -name */
+struct config_feature {
+	char name[24];
+	bool on;
+};
+
+struct config {
+	char kernel[CONFIG_PATH_MAX]; /* "": none given */
+	enum boot_format format;
+	bool unpack;
+	unsigned int initrds;
+	char initrd[CONFIG_MAX_INITRDS][CONFIG_PATH_MAX];
+	char cmdline[CONFIG_CMDLINE_MAX]; /* the user's words, joined */
+	bool cmdline_only;
+
+	uint64_t memory; /* bytes, a multiple of 4 KiB */
+	enum ram_backing backing;
+	unsigned int cpus;
+	unsigned int features;
+	struct config_feature feature[CONFIG_MAX_FEATURES];
+	enum kvm_irq_mode irqchip;
+	bool pit;
+
+	enum config_console console;
+	char console_path[CONFIG_PATH_MAX];
+	bool testdev;
+
+	uint64_t timeout_ms;      /* 0: none */
+	uint64_t idle_timeout_ms; /* 0: none */
+	bool restart;             /* on-reboot=restart */
+	bool stats;
+	char name[CONFIG_NAME_MAX];
+	enum log_level log_level;
+};
+
+/* The defaults. */
+void config_init(struct config *cfg);
+
+/*
+ * Sets one key from its text: form and range are checked, nothing is opened. A
+ * repeatable key adds. -EINVAL with the key, the reason and the accepted range;
+ * an unknown key is answered with the nearest known one.
+ */
+int config_set(struct config *cfg, const char *key, const char *value,
+	       struct err *err);
+
+/* Checks what only the whole can show (a kernel is there, the keys fit
+ * together). Nothing is opened. */
+int config_check(const struct config *cfg, struct err *err);
+
+#endif

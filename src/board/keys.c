@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See keys.h. Text that a person reads: keep it short and exact. */
+#include "board/keys.h"
+
+#include <string.h>
+
+#include "base/num.h"
+
+static const struct key keys[] = {
+	{ { .name = "kernel",
+	    .arg = "FILE[,format=F]",
+	    .summary = "the kernel to boot",
+	    .help = "A bzImage, an ELF vmlinux (PVH or Linux 64-bit entry) or "
+		    "a multiboot ELF, recognised by its magic. "
+		    "format=bzimage|pvh|linux|multiboot|flat forces one; flat "
+		    "is 16-bit code loaded at 0x7c00 and is never guessed.",
+	    .example = "--kernel /boot/vmlinuz-6.12",
+	    .letter = 'k' },
+	  config_parse_kernel },
+	{ { .name = "initrd",
+	    .arg = "FILE",
+	    .summary = "initial RAM disk; several are joined in order",
+	    .help = "Each part starts on a 4-byte boundary, as the kernel "
+		    "expects of joined archives. At most 16.",
+	    .example = "--initrd base.cpio --initrd extra.cpio.gz",
+	    .repeatable = true },
+	  config_parse_initrd },
+	{ { .name = "cmdline",
+	    .arg = "TEXT",
+	    .summary = "kernel parameters, after vireo's own",
+	    .help = "vireo's own parameters are \"console=ttyS0 panic=-1\" "
+		    "(no console= when the console is off). Given twice, the "
+		    "texts are joined with a blank.",
+	    .example = "--cmdline \"quiet init=/bin/sh\"",
+	    .repeatable = true },
+	  config_parse_cmdline },
+	{ { .name = "cmdline-only",
+	    .value = "false",
+	    .summary = "pass --cmdline alone, without vireo's own part",
+	    .help = "The kernel gets exactly the text of --cmdline.",
+	    .advanced = true,
+	    .example = "--cmdline-only --cmdline \"console=ttyS0 nosmp\"" },
+	  config_parse_cmdline_only },
+	{ { .name = "unpack",
+	    .value = "false",
+	    .summary = "unpack a bzImage on the host; boots faster, no KASLR",
+	    .help = "Decompresses the kernel inside a bzImage (lz4, zstd, xz, "
+		    "gzip) on the host and starts it by PVH, which is faster "
+		    "than the kernel's own decompressor. The price: the "
+		    "guest's kernel lies at a fixed address (no KASLR). An "
+		    "unknown compression falls back to the kernel's own.",
+	    .example = "--unpack" },
+	  config_parse_unpack },
+	{ { .name = "memory",
+	    .arg = "SIZE[,backing=B]",
+	    .value = "256M",
+	    .summary = "guest RAM",
+	    .help = "At least 1M, rounded up to 4 KiB. backing=private "
+		    "(default; huge pages where the host has them), memfd "
+		    "(can be shared with other processes), hugetlb (2 MiB "
+		    "pages from the host's pool, reserved at once).",
+	    .example = "--memory 512M",
+	    .letter = 'm' },
+	  config_parse_memory },
+	{ { .name = "cpus",
+	    .arg = "N",
+	    .value = "1",
+	    .summary = "virtual CPUs",
+	    .help = "From 1 to what this host's KVM allows; vireo check tells "
+		    "the limit.",
+	    .example = "--cpus 4",
+	    .letter = 'c' },
+	  config_parse_cpus },
+	{ { .name = "cpu",
+	    .arg = "host[,-F,+F]",
+	    .value = "host",
+	    .summary = "CPU features, taken away or insisted on by name",
+	    .help = "The guest sees what KVM supports on this host. -NAME "
+		    "hides a feature; +NAME makes its absence an error "
+		    "instead of a surprise in the guest. Names are those of "
+		    "/proc/cpuinfo (avx2, x2apic, tsc_deadline_timer, ...) "
+		    "and of KVM (kvmclock, kvm_pv_eoi, kvm_asyncpf, "
+		    "kvm_steal_time).",
+	    .advanced = true,
+	    .example = "--cpu host,-avx512f,+aes" },
+	  config_parse_cpu },
+	{ { .name = "irqchip",
+	    .arg = "full|split",
+	    .value = "full",
+	    .summary = "where the interrupt controllers are",
+	    .help = "full: PIC, IOAPIC and LAPIC in the host's kernel. split: "
+		    "only the LAPIC there, the IOAPIC in vireo (less kernel "
+		    "code that a guest can reach; needs a guest that uses the "
+		    "IOAPIC).",
+	    .advanced = true,
+	    .example = "--irqchip split" },
+	  config_parse_irqchip },
+	{ { .name = "pit",
+	    .value = "false",
+	    .summary = "an i8254 timer, for guests without a LAPIC timer",
+	    .help = "Linux does not need it; old kernels and some test "
+		    "programs do. Needs irqchip=full.",
+	    .advanced = true,
+	    .example = "--pit" },
+	  config_parse_pit },
+	{ { .name = "console",
+	    .arg = "stdio|none|file=PATH",
+	    .value = "stdio",
+	    .summary = "where the guest's serial port goes",
+	    .help = "stdio: this terminal or these pipes. file=PATH: output "
+		    "to a new or emptied file, no input. none: output is "
+		    "dropped, no input.",
+	    .example = "--console file=boot.log" },
+	  config_parse_console },
+	{ { .name = "testdev",
+	    .value = "false",
+	    .summary = "debug-exit port 0xf4 and debug console 0xe9",
+	    .help = "Writing V to port 0xf4 ends the VM with status "
+		    "((V << 1) | 1) & 255. Bytes written to port 0xe9 go to "
+		    "the console.",
+	    .advanced = true,
+	    .example = "--testdev" },
+	  config_parse_testdev },
+	{ { .name = "timeout",
+	    .arg = "DURATION",
+	    .summary = "end the VM after this time with status 124",
+	    .help = "Wall clock since the start: 250ms, 30s, 5m, 2h.",
+	    .example = "--timeout 5m" },
+	  config_parse_timeout },
+	{ { .name = "idle-timeout",
+	    .arg = "DURATION",
+	    .summary = "end the VM after this time without console output",
+	    .help = "As --timeout, but each byte of console output starts the "
+		    "time anew.",
+	    .advanced = true,
+	    .example = "--idle-timeout 60s" },
+	  config_parse_idle_timeout },
+	{ { .name = "on-reboot",
+	    .arg = "exit|restart",
+	    .value = "exit",
+	    .summary = "what a guest's reset does",
+	    .help = "exit: the VM ends with status 0. restart: it starts "
+		    "again from the kernel image, with fresh memory.",
+	    .example = "--on-reboot restart" },
+	  config_parse_on_reboot },
+	{ { .name = "name",
+	    .arg = "NAME",
+	    .summary = "a name for this VM",
+	    .help = "Letters, digits, '.', '_' and '-', at most 63, starting "
+		    "with a letter or digit. It is the name of the VM's "
+		    "threads and log lines.",
+	    .advanced = true,
+	    .example = "--name web1" },
+	  config_parse_name },
+	{ { .name = "stats",
+	    .value = "false",
+	    .summary = "print exits by reason and port, and times, at the end",
+	    .help = "The figures go to stderr after the VM has ended. The "
+		    "boot time counts to a byte written to port 0xf8, or to "
+		    "the kernel's line \"Run ... as init process\".",
+	    .example = "--stats" },
+	  config_parse_stats },
+	{ { .name = "log-level",
+	    .arg = "LEVEL",
+	    .value = "warn",
+	    .summary = "error, warn, info or debug",
+	    .help = "How much vireo tells about itself on stderr. Lines that "
+		    "a guest can cause are limited to 10 in 5 seconds.",
+	    .example = "--log-level debug" },
+	  config_parse_log_level },
+};
+
+const struct key *key_at(size_t index)
+{
+	return index < ARRAY_SIZE(keys) ? &keys[index] : NULL;
+}
+
+const struct key *key_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!strcmp(keys[i].pub.name, name))
+			return &keys[i];
+	return NULL;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one table of configuration keys. The command line, the JSON file, the
+ * manual and the completions are made from its public half; config_set() uses
+ * its parsers.
+ */
+#ifndef VIREO_BOARD_KEYS_H
+#define VIREO_BOARD_KEYS_H
+
+#include "board/config.h"
+#include "vireo.h"
+
+struct key {
+	struct vireo_key pub;
+	/* Checks @value and stores it. Returns 0 or -EINVAL with a reason that
+	 * does not repeat the key. */
+	int (*parse)(struct config *cfg, const char *value, struct err *err);
+};
+
+/* NULL past the end. */
+const struct key *key_at(size_t index);
+const struct key *key_find(const char *name);
+
+/* The parsers (config.c). */
+int config_parse_kernel(struct config *c, const char *v, struct err *e);
+int config_parse_initrd(struct config *c, const char *v, struct err *e);
+int config_parse_cmdline(struct config *c, const char *v, struct err *e);
+int config_parse_cmdline_only(struct config *c, const char *v, struct err *e);
+int config_parse_unpack(struct config *c, const char *v, struct err *e);
+int config_parse_memory(struct config *c, const char *v, struct err *e);
+int config_parse_cpus(struct config *c, const char *v, struct err *e);
+int config_parse_cpu(struct config *c, const char *v, struct err *e);
+int config_parse_irqchip(struct config *c, const char *v, struct err *e);
+int config_parse_pit(struct config *c, const char *v, struct err *e);
+int config_parse_console(struct config *c, const char *v, struct err *e);
+int config_parse_testdev(struct config *c, const char *v, struct err *e);
+int config_parse_timeout(struct config *c, const char *v, struct err *e);
+int config_parse_idle_timeout(struct config *c, const char *v, struct err *e);
+int config_parse_on_reboot(struct config *c, const char *v, struct err *e);
+int config_parse_name(struct config *c, const char *v, struct err *e);
+int config_parse_stats(struct config *c, const char *v, struct err *e);
+int config_parse_log_level(struct config *c, const char *v, struct err *e);
+
+#endif

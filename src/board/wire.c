@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Interrupt wires: from a device's `struct irq` to KVM. With the full irqchip
+ * a pin is a KVM_IRQ_LINE; with the split one it goes to our IOAPIC, whose
+ * messages go to KVM. Any thread, under any device's lock.
+ */
+#include "board/board.h"
+
+#include "devices/ioapic.h"
+
+static void set_kernel_line(void *ctx, int level)
+{
+	struct board_wire *wire = ctx;
+	int r = kvm_vm_irq_line(&wire->board->kvm, wire->gsi, level);
+
+	if (r < 0)
+		log_error(wire->board->log, "irq%u: KVM_IRQ_LINE fails: %d",
+			  wire->gsi, r);
+}
+
+struct irq board_irq(struct board *board, uint32_t gsi)
+{
+	if (board->ioapic)
+		return ioapic_irq(board->ioapic, gsi);
+	return (struct irq){ set_kernel_line, &board->wire[gsi] };
+}
+
+int board_msi(void *ctx, uint64_t addr, uint32_t data)
+{
+	struct board *board = ctx;
+
+	return kvm_vm_signal_msi(&board->kvm, addr, data);
+}
+
+/* KVM learns from the routes which vectors' EOIs to report. A masked pin, or
+ * one that is edge triggered, needs no report; its old route does no harm. */
+void board_route_changed(void *ctx, unsigned int pin,
+			 const struct ioapic_route *route)
+{
+	struct board *board = ctx;
+	int r;
+
+	if (route->masked || !route->level)
+		return;
+	r = kvm_vm_route_msi(&board->kvm, pin, route->addr, route->data);
+	if (r < 0)
+		log_error(board->log, "ioapic: pin %u: route fails: %d", pin,
+			  r);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The program: the library's first customer. It sees include/vireo.h and
+ * nothing else of the project. Only files in this folder print or exit.
+ */
+#ifndef VIREO_CLI_CLI_H
+#define VIREO_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vireo.h"
+
+#define EXIT_USAGE 125 /* vireo could not start; nothing was run */
+
+/* ---- subcommands; each returns the exit status ---- */
+
+int cmd_run(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+int cmd_options(int argc, char **argv);
+
+/* ---- messages (message.c) ---- */
+
+/* "vireo: TEXT" on stderr, one line, right on a raw terminal too. */
+void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The error as a message; returns EXIT_USAGE. */
+int message_error(const struct vireo_error *err);
+
+/* ---- options (opts.c) ---- */
+
+/* What only the program knows; everything else goes into the config. */
+struct opts {
+	struct vireo_config *cfg; /* owned */
+	bool print_config;
+	bool quiet;
+	bool help;
+	const char *help_topic; /* an option's name, or NULL */
+	const char *log_path;
+	char **command; /* what follows "--", or NULL */
+};
+
+/* One option of the program itself, in the same shape as a key. */
+const struct vireo_key *cli_option_at(size_t index);
+
+/* Any option by its position: the keys first, then the program's own. */
+const struct vireo_key *option_at(size_t index);
+const struct vireo_key *option_find(const char *name);
+
+/* Parses everything after "run". False: a message has been printed. The
+ * caller calls opts_finish() in either case. */
+bool opts_parse(struct opts *opts, int argc, char **argv);
+void opts_finish(struct opts *opts);
+
+/* ---- help (help.c) ---- */
+
+void help_program(void);
+void help_run(void);
+bool help_option(const char *name);
+
+/* ---- the terminal (terminal.c) ---- */
+
+/* What a key sequence asks for. */
+enum terminal_key { TERMINAL_NONE, TERMINAL_QUIT, TERMINAL_HELP,
+		    TERMINAL_POWER };
+
+struct terminal_filter {
+	bool escaped; /* the last byte was Ctrl-A */
+};
+
+/* Copies input bytes that are for the guest from @in to @out (same size) and
+ * returns their number; *key is the last command among them. */
+size_t terminal_filter(struct terminal_filter *filter, const char *in,
+		       size_t len, char *out, enum terminal_key *key);
+
+/* Raw mode on and off; off is also done when a fatal signal arrives. Both may
+ * be called at any time and repeatedly. */
+bool terminal_raw(void);
+void terminal_restore(void);
+bool terminal_is_raw(void);
+
+#endif

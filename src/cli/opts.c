@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The words after "vireo run". Options that are keys of the configuration go
+ * there as text; the few of the program itself are the table below. GNU style:
+ * --name value, --name=value, -n value, -nvalue; "--" ends the options.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONFIG_MAX (1 << 20)
+
+static const struct vireo_key own[] = {
+	{ .name = "config",
+	  .arg = "FILE",
+	  .summary = "read keys from a JSON file first",
+	  .help = "One JSON object; its keys are the names of the options "
+		  "without dashes. Options on the command line come after it "
+		  "and replace its values. \"-\" reads standard input.",
+	  .example = "--config vm.json --memory 1G" },
+	{ .name = "print-config",
+	  .summary = "print the resulting configuration as JSON and end",
+	  .help = "Nothing is run. The output can be read back with --config.",
+	  .example = "--memory 1G --print-config > vm.json",
+	  .advanced = true },
+	{ .name = "kvm-fd",
+	  .arg = "N",
+	  .summary = "use this open descriptor instead of /dev/kvm",
+	  .help = "For users who may not open /dev/kvm themselves.",
+	  .example = "--kvm-fd 3 3<>/dev/kvm",
+	  .advanced = true },
+	{ .name = "log",
+	  .arg = "FILE",
+	  .summary = "write log lines to a file instead of stderr",
+	  .help = "The file is appended to.",
+	  .example = "--log vireo.log --log-level debug",
+	  .advanced = true },
+	{ .name = "quiet",
+	  .summary = "say nothing on stderr about how the guest ended",
+	  .help = "The exit status tells it. Errors that keep the VM from "
+		  "starting are still printed.",
+	  .example = "-q",
+	  .letter = 'q' },
+	{ .name = "rm",
+	  .summary = "accepted for podman users; a VM leaves nothing behind",
+	  .help = "Without effect.",
+	  .example = "--rm",
+	  .advanced = true },
+	{ .name = "help",
+	  .arg = "[OPTION]",
+	  .summary = "this text, or all about one option",
+	  .help = "Without a word: the options on a screen. With one: that "
+		  "option with an example.",
+	  .example = "--help memory",
+	  .letter = 'h' },
+};
+
+const struct vireo_key *cli_option_at(size_t index)
+{
+	return index < sizeof(own) / sizeof(own[0]) ? &own[index] : NULL;
+}
+
+const struct vireo_key *option_at(size_t index)
+{
+	size_t keys = 0;
+
+	while (vireo_key_at(keys))
+		keys++;
+	return index < keys ? vireo_key_at(index) : cli_option_at(index - keys);
+}
+
+const struct vireo_key *option_find(const char *name)
+{
+	const struct vireo_key *o;
+
+	for (size_t i = 0; (o = option_at(i)); i++)
+		if (!strcmp(o->name, name))
+			return o;
+	return NULL;
+}
+
+static const struct vireo_key *option_of_letter(char letter)
+{
+	const struct vireo_key *o;
+
+	for (size_t i = 0; (o = option_at(i)); i++)
+		if (o->letter == letter)
+			return o;
+	return NULL;
+}
+
+/* ---- the program's own options ---- */
+
+static bool read_all(int fd, char *buf, size_t cap, size_t *len)
+{
+	ssize_t n;
+
+	*len = 0;
+	do {
+		n = read(fd, buf + *len, cap - *len);
+		if (n > 0)
+			*len += (size_t)n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	return n == 0;
+}
+
+static bool read_config(struct opts *opts, const char *path)
+{
+	bool std = !strcmp(path, "-");
+	int fd = std ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	char *text = malloc(CONFIG_MAX + 1);
+	struct vireo_error err;
+	bool ok = false;
+	size_t len;
+
+	if (fd < 0 || !text || !read_all(fd, text, CONFIG_MAX + 1, &len))
+		message("%s: %s", path, strerror(errno));
+	else if (vireo_config_parse(opts->cfg, text, len, &err) < 0)
+		message("%s: %s", path, err.text);
+	else
+		ok = true;
+	if (!std && fd >= 0)
+		close(fd);
+	free(text);
+	return ok;
+}
+
+static bool use_kvm_fd(struct opts *opts, const char *word)
+{
+	struct vireo_error err;
+	char *end;
+	long fd = strtol(word, &end, 10);
+
+	if (end == word || *end || fd < 0 || fd > 1 << 20) {
+		message("--kvm-fd: \"%s\" is not a descriptor number", word);
+		return false;
+	}
+	if (vireo_config_set_fd(opts->cfg, "kvm", (int)fd, &err) < 0) {
+		message_error(&err);
+		return false;
+	}
+	return true;
+}
+
+static bool set_own(struct opts *opts, const char *name, const char *value)
+{
+	if (!strcmp(name, "config"))
+		return true; /* has been read before the others */
+	if (!strcmp(name, "kvm-fd"))
+		return use_kvm_fd(opts, value);
+	if (!strcmp(name, "print-config"))
+		opts->print_config = true;
+	else if (!strcmp(name, "quiet"))
+		opts->quiet = true;
+	else if (!strcmp(name, "log"))
+		opts->log_path = value;
+	return true;
+}
+
+static bool is_own(const struct vireo_key *o)
+{
+	return o >= own && o < own + sizeof(own) / sizeof(own[0]);
+}
+
+static bool set(struct opts *opts, const struct vireo_key *o, const char *value)
+{
+	struct vireo_error err;
+
+	if (is_own(o))
+		return set_own(opts, o->name, value);
+	if (vireo_config_set(opts->cfg, o->name, value, &err) == 0)
+		return true;
+	message("--%s", err.text);
+	return false;
+}
+
+/* ---- words ---- */
+
+/* The words that are still to come. */
+struct words {
+	int left;
+	char **next;
+};
+
+static char *next_word(struct words *w)
+{
+	if (!w->left)
+		return NULL;
+	w->left--;
+	return *w->next++;
+}
+
+/* Asks the library for the name nearest to an unknown one. */
+static bool unknown(struct opts *opts, const char *name)
+{
+	struct vireo_error err;
+
+	if (vireo_config_set(opts->cfg, name, "", &err) < 0 && err.text[0])
+		message("--%s: %s", name, err.text);
+	return false;
+}
+
+static bool help_word(struct opts *opts, struct words *w, const char *value)
+{
+	opts->help = true;
+	opts->help_topic = value;
+	if (!value && w->left && w->next[0][0] != '-')
+		opts->help_topic = next_word(w);
+	else if (!value && w->left && !strncmp(w->next[0], "--", 2) &&
+		 w->next[0][2])
+		opts->help_topic = next_word(w) + 2;
+	return true;
+}
+
+static bool apply(struct opts *opts, const struct vireo_key *o,
+		  const char *value, struct words *w)
+{
+	if (!strcmp(o->name, "help"))
+		return help_word(opts, w, value);
+	if (!o->arg)
+		return set(opts, o, value ? value : "true");
+	if (!value)
+		value = next_word(w);
+	if (!value) {
+		message("--%s: wants a value (--%s %s)", o->name, o->name,
+			o->arg);
+		return false;
+	}
+	return set(opts, o, value);
+}
+
+static bool long_option(struct opts *opts, const char *word, struct words *w)
+{
+	const char *eq = strchr(word, '=');
+	size_t len = eq ? (size_t)(eq - word) : strlen(word);
+	const struct vireo_key *o;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)len, word);
+	o = option_find(name);
+	return o ? apply(opts, o, eq ? eq + 1 : NULL, w) : unknown(opts, name);
+}
+
+/* "-m512M", "-m 512M", "-q" */
+static bool short_option(struct opts *opts, const char *word, struct words *w)
+{
+	const struct vireo_key *o = option_of_letter(word[0]);
+
+	if (!o) {
+		message("-%c: unknown option (vireo run --help lists them)",
+			word[0]);
+		return false;
+	}
+	if (o->arg || !word[1])
+		return apply(opts, o, word[1] ? word + 1 : NULL, w);
+	return apply(opts, o, NULL, w) && short_option(opts, word + 1, w);
+}
+
+/* A bare word is the image: a kernel file. */
+static bool image(struct opts *opts, const char *word)
+{
+	struct vireo_error err;
+	struct stat st;
+
+	if (vireo_config_get(opts->cfg, "kernel", 0)) {
+		message("\"%s\": only one image can be booted (options come "
+			"before \"--\")",
+			word);
+		return false;
+	}
+	if (stat(word, &st) == 0 && S_ISDIR(st.st_mode)) {
+		message("%s: is a directory, not a kernel file", word);
+		return false;
+	}
+	if (vireo_config_set(opts->cfg, "kernel", word, &err) == 0)
+		return true;
+	message_error(&err);
+	return false;
+}
+
+/* --config is read first, wherever it stands. */
+static bool read_configs(struct opts *opts, int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++) {
+		const char *path = NULL;
+
+		if (!strncmp(argv[i], "--config=", 9))
+			path = argv[i] + 9;
+		else if (!strcmp(argv[i], "--config") && i + 1 < argc)
+			path = argv[++i];
+		if (path && !read_config(opts, path))
+			return false;
+	}
+	return true;
+}
+
+bool opts_parse(struct opts *opts, int argc, char **argv)
+{
+	struct words w = { argc, argv };
+	const char *word;
+
+	memset(opts, 0, sizeof(*opts));
+	if (vireo_config_create(&opts->cfg) < 0) {
+		message("out of memory");
+		return false;
+	}
+	if (!read_configs(opts, argc, argv))
+		return false;
+	while ((word = next_word(&w))) {
+		bool ok;
+
+		if (!strcmp(word, "--")) {
+			opts->command = w.next;
+			break;
+		}
+		if (!strncmp(word, "--", 2))
+			ok = long_option(opts, word + 2, &w);
+		else if (word[0] == '-' && word[1])
+			ok = short_option(opts, word + 1, &w);
+		else
+			ok = image(opts, word);
+		if (!ok || opts->help)
+			return ok;
+	}
+	return true;
+}
+
+void opts_finish(struct opts *opts)
+{
+	vireo_config_destroy(&opts->cfg);
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * "vireo run": a VM from its options to its exit status. The main thread waits
+ * for three things: the VM's end, signals, and keys on the terminal.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GRACE_MS 10000 /* from the power button to the end */
+
+/* One run. */
+struct run {
+	struct opts opts;
+	struct vireo_vm *vm;
+	FILE *log;    /* NULL: stderr */
+	int signals;  /* signalfd */
+	int keys_out; /* our end of the guest's input pipe; -1: no terminal */
+	struct terminal_filter filter;
+	char pending[512]; /* for the guest, not yet in the pipe */
+	size_t pending_len;
+	bool pressed;      /* the power button, by a signal */
+	uint64_t press_ms; /* when */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* ---- before the start ---- */
+
+static void on_log(void *ctx, int level, const char *line)
+{
+	const struct run *run = ctx;
+
+	if (run->log)
+		fprintf(run->log, "vireo: %s\n", line);
+	else
+		message("%s", line);
+}
+
+static bool set_log(struct run *run)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	const char *word = vireo_config_get(run->opts.cfg, "log-level", 0);
+	int level = VIREO_LOG_WARN;
+
+	for (int i = 0; i < 4; i++)
+		if (word && !strcmp(word, names[i]))
+			level = i;
+	if (run->opts.log_path) {
+		run->log = fopen(run->opts.log_path, "ae");
+		if (!run->log) {
+			message("%s: %s", run->opts.log_path, strerror(errno));
+			return false;
+		}
+		setvbuf(run->log, NULL, _IOLBF, 0);
+	}
+	vireo_config_set_log(run->opts.cfg, (enum vireo_log_level)level, on_log,
+			     run);
+	return true;
+}
+
+/* The signals we handle arrive by descriptor. An ignored SIGINT or SIGHUP
+ * (nohup, a background job) stays ignored. */
+static bool open_signals(struct run *run)
+{
+	static const int ours[] = { SIGTERM, SIGINT,  SIGHUP,  SIGQUIT,
+				    SIGTSTP, SIGCONT, SIGWINCH };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		struct sigaction old;
+
+		sigaction(ours[i], NULL, &old);
+		if (old.sa_handler != SIG_IGN)
+			sigaddset(&set, ours[i]);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signals < 0)
+		message("signalfd: %s", strerror(errno));
+	return run->signals >= 0;
+}
+
+static bool console_is_stdio(const struct run *run)
+{
+	return !strcmp(vireo_config_get(run->opts.cfg, "console", 0), "stdio");
+}
+
+/* With a terminal on both sides the keys go through us, so that Ctrl-A works;
+ * otherwise the guest reads standard input itself. */
+static bool connect_console(struct run *run)
+{
+	bool tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	struct vireo_error err;
+	int fds[2] = { STDIN_FILENO, -1 };
+	bool ok;
+
+	if (!console_is_stdio(run))
+		return true;
+	if (tty && pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+		message("pipe: %s", strerror(errno));
+		return false;
+	}
+	ok = vireo_config_set_fd(run->opts.cfg, "console-in", fds[0], &err) ==
+		     0 &&
+	     vireo_config_set_fd(run->opts.cfg, "console-out", STDOUT_FILENO,
+				 &err) == 0;
+	if (tty) {
+		close(fds[0]);
+		run->keys_out = fds[1];
+	}
+	if (!ok)
+		message_error(&err);
+	return ok;
+}
+
+/* ---- while it runs ---- */
+
+/* The first time asks the guest, the second time does not. */
+static void ask_to_end(struct run *run)
+{
+	if (run->pressed || vireo_power_button(run->vm) < 0) {
+		vireo_stop(run->vm);
+		return;
+	}
+	run->pressed = true;
+	run->press_ms = now_ms();
+}
+
+static void on_stop_signal(struct run *run)
+{
+	bool was_raw = terminal_is_raw();
+
+	terminal_restore();
+	raise(SIGSTOP);
+	if (was_raw)
+		terminal_raw();
+}
+
+static void on_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	while (read(run->signals, &info, sizeof(info)) == sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGTERM:
+		case SIGINT:
+		case SIGHUP:
+			ask_to_end(run);
+			break;
+		case SIGQUIT:
+			vireo_stop(run->vm);
+			break;
+		case SIGTSTP:
+			on_stop_signal(run);
+			break;
+		default: /* SIGWINCH, SIGCONT: nothing to do for a UART */
+			break;
+		}
+	}
+}
+
+static void on_key(struct run *run, enum terminal_key key)
+{
+	switch (key) {
+	case TERMINAL_QUIT:
+		vireo_stop(run->vm);
+		break;
+	case TERMINAL_POWER:
+		ask_to_end(run);
+		break;
+	case TERMINAL_HELP:
+		fputs("\r\nCtrl-A x  end the VM\r\n"
+		      "Ctrl-A p  press the power button\r\n"
+		      "Ctrl-A a  send Ctrl-A to the guest\r\n"
+		      "Ctrl-A h  this help\r\n",
+		      stderr);
+		break;
+	case TERMINAL_NONE:
+		break;
+	}
+}
+
+/* Keys for the guest go into its pipe as there is room. */
+static void send_pending(struct run *run)
+{
+	ssize_t n = write(run->keys_out, run->pending, run->pending_len);
+
+	if (n <= 0)
+		return;
+	run->pending_len -= (size_t)n;
+	memmove(run->pending, run->pending + n, run->pending_len);
+}
+
+static void on_input(struct run *run)
+{
+	size_t room = sizeof(run->pending) - run->pending_len;
+	enum terminal_key key;
+	char in[sizeof(run->pending)];
+	ssize_t n = read(STDIN_FILENO, in, room);
+
+	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
+		close(run->keys_out); /* the terminal is gone */
+		run->keys_out = -1;
+		return;
+	}
+	if (n < 0)
+		return;
+	run->pending_len += terminal_filter(&run->filter, in, (size_t)n,
+					    run->pending + run->pending_len,
+					    &key);
+	on_key(run, key);
+	send_pending(run);
+}
+
+static int grace_left(const struct run *run)
+{
+	uint64_t gone;
+
+	if (!run->pressed)
+		return -1;
+	gone = now_ms() - run->press_ms;
+	return gone < GRACE_MS ? (int)(GRACE_MS - gone) : 0;
+}
+
+/* True when the VM has ended. */
+static bool wait_once(struct run *run)
+{
+	bool tty = run->keys_out >= 0;
+	bool full = run->pending_len == sizeof(run->pending);
+	struct pollfd fds[] = {
+		{ vireo_event_fd(run->vm), POLLIN, 0 },
+		{ run->signals, POLLIN, 0 },
+		{ tty && !full ? STDIN_FILENO : -1, POLLIN, 0 },
+		{ tty && run->pending_len ? run->keys_out : -1, POLLOUT, 0 },
+	};
+	int timeout = grace_left(run);
+
+	if (poll(fds, 4, timeout) < 0 && errno != EINTR)
+		return true;
+	if (fds[1].revents)
+		on_signal(run);
+	if (fds[2].revents)
+		on_input(run);
+	if (fds[3].revents && run->keys_out >= 0)
+		send_pending(run);
+	if (timeout == 0)
+		vireo_stop(run->vm);
+	return fds[0].revents & POLLIN;
+}
+
+/* ---- after the end ---- */
+
+static void tell_end(const struct vireo_end *end)
+{
+	static const char *const what[] = {
+		[VIREO_PANIC] = "guest kernel panic",
+		[VIREO_TRIPLE_FAULT] = "guest triple fault",
+		[VIREO_KVM_ERROR] = "KVM could not run the guest",
+		[VIREO_HOST_ERROR] = "a host resource failed",
+		[VIREO_STOPPED] = "the VM was stopped",
+		[VIREO_DEADLINE] = "deadline",
+	};
+
+	if ((size_t)end->reason >= sizeof(what) / sizeof(what[0]) ||
+	    !what[end->reason])
+		return;
+	if (end->reason == VIREO_KVM_ERROR)
+		message("%s (vireo check tells what this host can run): %s",
+			what[end->reason], end->detail);
+	else
+		message("%s%s%s", what[end->reason], *end->detail ? ": " : "",
+			end->detail);
+}
+
+static void print_stat(void *ctx, const struct vireo_stat *stat)
+{
+	const char **group = ctx;
+
+	if (!*group || strcmp(*group, stat->group))
+		fprintf(stderr, "%s\n", stat->group);
+	*group = stat->group;
+	fprintf(stderr, "  %-24s %12llu %s\n", stat->name,
+		(unsigned long long)stat->value, stat->unit);
+}
+
+/* The console's last bytes go out before we speak of them. */
+static int finish_run(struct run *run, const struct vireo_end *end)
+{
+	const char *stats = vireo_config_get(run->opts.cfg, "stats", 0);
+	const char *group = NULL;
+
+	terminal_restore();
+	if (!run->opts.quiet)
+		tell_end(end);
+	if (stats && strcmp(stats, "false"))
+		vireo_stats(run->vm, print_stat, &group);
+	return end->exit_code;
+}
+
+static int run_vm(struct run *run)
+{
+	struct vireo_error err;
+	struct vireo_end end;
+	bool raw = run->keys_out >= 0;
+
+	if (vireo_create(&run->vm, run->opts.cfg, &err) < 0)
+		return message_error(&err);
+	if (raw && !terminal_raw()) {
+		message("the terminal: %s", strerror(errno));
+		return EXIT_USAGE;
+	}
+	if (vireo_start(run->vm, &err) < 0)
+		return message_error(&err);
+	while (!wait_once(run))
+		;
+	if (vireo_wait(run->vm, -1, &end) < 0)
+		return EXIT_USAGE;
+	return finish_run(run, &end);
+}
+
+static int print_config(const struct run *run)
+{
+	char *json;
+
+	if (vireo_config_print(run->opts.cfg, &json) < 0) {
+		message("out of memory");
+		return EXIT_USAGE;
+	}
+	puts(json);
+	free(json);
+	return 0;
+}
+
+static int prepare_and_run(struct run *run)
+{
+	if (run->opts.help) {
+		if (!run->opts.help_topic)
+			help_run();
+		else if (!help_option(run->opts.help_topic))
+			return EXIT_USAGE;
+		return 0;
+	}
+	if (run->opts.print_config)
+		return print_config(run);
+	if (run->opts.command) {
+		message("-- COMMAND: this version boots kernels only "
+			"(leave \"--\" and the command out)");
+		return EXIT_USAGE;
+	}
+	if (!set_log(run) || !open_signals(run) || !connect_console(run))
+		return EXIT_USAGE;
+	return run_vm(run);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run run = { .signals = -1, .keys_out = -1 };
+	int status = EXIT_USAGE;
+
+	if (opts_parse(&run.opts, argc - 1, argv + 1))
+		status = prepare_and_run(&run);
+	vireo_destroy(&run.vm);
+	terminal_restore();
+	if (run.log)
+		fclose(run.log);
+	opts_finish(&run.opts);
+	return status;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See ram.h. Linux only; the creating thread. */
+#include "mem/ram.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/num.h"
+
+#define HUGE_SIZE (2 * MIB)
+
+static int make_fd(struct ram *ram, struct err *err)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+
+	if (ram->backing == RAM_HUGETLB)
+		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+	ram->fd = memfd_create("vireo-ram", flags);
+	if (ram->fd < 0)
+		return err_set_key(err, -errno, "memory", "memfd: %s",
+				   strerror(errno));
+	if (ftruncate(ram->fd, (off_t)ram->size) < 0)
+		return err_set_key(err, -errno, "memory", "memfd: %s",
+				   strerror(errno));
+	/* A page that vanished under the guest would be a SIGBUS (R11). */
+	if (fcntl(ram->fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		return err_set_key(err, -errno, "memory", "memfd seal: %s",
+				   strerror(errno));
+	return 0;
+}
+
+static int no_memory(const struct ram *ram, int error, struct err *err)
+{
+	const char *what = ram->backing == RAM_HUGETLB
+				   ? "free huge pages: raise "
+				     "/proc/sys/vm/nr_hugepages, or use "
+				     "backing=private"
+				   : "give the VM less with --memory";
+
+	return err_set_key(err, -error, "memory",
+			   "guest RAM of %llu MiB: %s (%s)",
+			   (unsigned long long)(ram->size / MIB),
+			   strerror(error), what);
+}
+
+/* Reserves room for an aligned mapping, then puts the memory inside it. */
+static int map(struct ram *ram, struct err *err)
+{
+	int flags = MAP_FIXED | (ram->fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS
+					     : MAP_SHARED);
+	void *room;
+
+	ram->map_size = ram->size + HUGE_SIZE;
+	room = mmap(NULL, ram->map_size, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return no_memory(ram, errno, err);
+	ram->map = room;
+	ram->hva = (uint8_t *)(uintptr_t)align_up((uintptr_t)room, HUGE_SIZE);
+	if (mmap(ram->hva, ram->size, PROT_READ | PROT_WRITE, flags, ram->fd,
+		 0) == MAP_FAILED)
+		return no_memory(ram, errno, err);
+	return 0;
+}
+
+/* Advice may fail on kernels without the feature; nothing depends on it. */
+static void advise(const struct ram *ram)
+{
+	madvise(ram->hva, ram->size, MADV_DONTFORK);
+	madvise(ram->hva, ram->size, MADV_DONTDUMP);
+	/* Not the first 2 MiB: a tiny guest touches a few pages there, and
+	 * clearing a huge page for them would cost more than all the rest. */
+	if (ram->backing == RAM_PRIVATE && ram->size > HUGE_SIZE)
+		madvise(ram->hva + HUGE_SIZE, ram->size - HUGE_SIZE,
+			MADV_HUGEPAGE);
+}
+
+int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
+	       struct err *err)
+{
+	int r = 0;
+
+	memset(ram, 0, sizeof(*ram));
+	ram->fd = -1;
+	ram->size = size;
+	ram->backing = backing;
+	if (size > INT64_MAX - HUGE_SIZE)
+		r = no_memory(ram, ENOMEM, err);
+	if (!r && backing != RAM_PRIVATE)
+		r = make_fd(ram, err);
+	if (!r)
+		r = map(ram, err);
+	if (r < 0) {
+		ram_destroy(ram);
+		return r;
+	}
+	advise(ram);
+	return 0;
+}
+
+void ram_destroy(struct ram *ram)
+{
+	if (ram->map)
+		munmap(ram->map, ram->map_size);
+	ram->map = NULL;
+	ram->hva = NULL;
+	if (ram->backing != RAM_PRIVATE)
+		fd_close(&ram->fd);
+}

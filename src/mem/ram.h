@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The host memory behind guest RAM: one mapping per VM, aligned to 2 MiB so
+ * that huge pages fit. Never inherited by fork, never part of a core dump.
+ */
+#ifndef VIREO_MEM_RAM_H
+#define VIREO_MEM_RAM_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum ram_backing {
+	RAM_PRIVATE, /* anonymous; transparent huge pages are asked for */
+	RAM_MEMFD,   /* a memfd sealed against shrinking; can be shared */
+	RAM_HUGETLB, /* 2 MiB pages from the host's pool, reserved at once */
+};
+
+struct ram {
+	enum ram_backing backing;
+	int fd;        /* owned; -1 for RAM_PRIVATE */
+	uint64_t size; /* bytes */
+	uint8_t *hva;  /* owned */
+	void *map;     /* the whole reservation, for munmap */
+	uint64_t map_size;
+};
+
+/* @size: bytes, a multiple of 4 KiB (2 MiB for RAM_HUGETLB). The pages are
+ * zero and not touched yet. -ENOMEM with the reason and a remedy. */
+int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
+	       struct err *err);
+/* Accepts a zeroed or destroyed object. */
+void ram_destroy(struct ram *ram);
+
+#endif

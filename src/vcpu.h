@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One vCPU: a thread that runs the guest and answers its exits. It knows the
+ * board; how a VM ends is its host's business.
+ */
+#ifndef VIREO_VCPU_H
+#define VIREO_VCPU_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+#include "board/board.h"
+#include "kvm/kvm.h"
+#include "stats.h"
+#include "vireo.h"
+
+/* What the VM gives to its vCPUs; shared by all of them. */
+struct vcpu_host {
+	struct board *board;
+	/* The guest cannot go on. Any vCPU's thread; returns at once. */
+	void (*end)(void *ctx, enum vireo_reason reason, const char *detail);
+	void *ctx;
+};
+
+struct vcpu {
+	const struct vcpu_host *host;
+	struct kvm_vcpu kvm;
+	atomic_bool stop;   /* set by vcpu_kick(), read by the thread */
+	bool running;       /* there is a thread to join; the VM's thread */
+	pthread_t thread;
+	struct stats stats; /* written by the vCPU's thread only */
+};
+
+/* The KVM vCPU, in its first state. */
+int vcpu_init(struct vcpu *vcpu, const struct vcpu_host *host, unsigned int id,
+	      const struct arch_entry *entry, struct err *err);
+/* Accepts a zeroed object; the thread must have been joined. */
+void vcpu_finish(struct vcpu *vcpu);
+
+/* Starts the thread "vcpuN". */
+int vcpu_start(struct vcpu *vcpu, struct err *err);
+
+/* Makes the thread leave the guest and end, soon and whatever the guest does;
+ * from any thread. vcpu_join() waits for it. */
+void vcpu_kick(struct vcpu *vcpu);
+void vcpu_join(struct vcpu *vcpu);
+
+#endif

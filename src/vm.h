@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A virtual machine: states and transitions, and every thread it owns.
+ */
+#ifndef VIREO_VM_H
+#define VIREO_VM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "board/board.h"
+#include "devices/console_watch.h"
+#include "kvm/kvm.h"
+#include "stats.h"
+#include "vcpu.h"
+#include "vireo.h"
+
+enum vm_state { VM_BUILT, VM_RUNNING, VM_ENDED };
+
+/* Descriptors given in place of paths; -1: none. Borrowed until vm_create()
+ * returns. */
+struct vm_fds {
+	int kvm;
+	int console_in;
+	int console_out;
+};
+
+struct vireo_vm {
+	/* fixed at creation; owned */
+	struct config *cfg;
+	struct log log;
+	struct kvm kvm;
+	struct loop *loop;
+	struct char_dev *console;
+	int event_fd; /* readable once ended */
+	int work_fd;  /* wakes the io thread: a request waits */
+	struct loop_source *work;
+	struct loop_source *deadline;
+	struct loop_source *idle;
+	struct loop_source *panic_grace;
+
+	/* guards the board, and starting and joining of the vCPU threads,
+	 * against a rebuild; never taken by a vCPU */
+	pthread_mutex_t board_lock;
+	struct board board;
+	struct arch_entry entry;
+	struct vcpu_host host;
+	struct vcpu *vcpu; /* owned; cfg->cpus of them */
+
+	/* console lines; guarded by the console's own lock */
+	struct console_watch watch;
+
+	pthread_mutex_t lock; /* guards what follows; innermost but the loop's */
+	pthread_cond_t changed;
+	enum vm_state state;
+	bool requested; /* somebody wants the VM to end: see end */
+	bool panicked;  /* a panic was seen or reported */
+	struct vireo_end end;
+	uint64_t created_ns;
+	uint64_t started_ns;
+	uint64_t ended_ns;
+	uint64_t user_space_ns;
+	uint64_t output_ns; /* the last byte of console output */
+	unsigned int restarts;
+	struct stats total;
+};
+
+int vm_create(struct vireo_vm **out, const struct config *cfg,
+	      const struct log *log, const struct vm_fds *fds,
+	      struct err *err);
+void vm_destroy(struct vireo_vm *vm);
+/* -EBUSY when it has been started before. */
+int vm_start(struct vireo_vm *vm, struct err *err);
+/* 0, -ETIMEDOUT, or -EBUSY before the start. */
+int vm_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end);
+int vm_power_button(struct vireo_vm *vm);
+/* The first reason wins. Any thread; locks of devices may be held. */
+void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
+		    const char *detail);
+
+/* What `vireo run` ends with, and the word for it. */
+int vm_exit_code(enum vireo_reason reason, int status);
+const char *vm_verdict(enum vireo_reason reason);
+
+#endif
