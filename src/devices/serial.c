@@ -158,16 +158,16 @@ static void take(struct serial *u, size_t max)
  * clears the FIFO and reads away what it finds, and piped input would lose its
  * first bytes. In loopback mode the outside line is cut off.
  *
- * A driver with the data interrupt enabled gets what there is room for.
+ * A driver that the data interrupt can reach gets what there is room for.
  */
 static void fetch(struct serial *u)
 {
-	if ((u->ier & IER_RDA) && !loops(u))
+	if ((u->ier & IER_RDA) && (u->mcr & MCR_OUT2) && !loops(u))
 		take(u, capacity(u) - u->count);
 }
 
-/* A driver that polls gets a byte when it looks at LSR, unless it holds us off
- * by hardware flow control: DTR without RTS. */
+/* A driver that polls gets a byte when it looks at LSR (or at IIR, if that can
+ * show it), unless it holds us off by hardware flow control: DTR, no RTS. */
 static void fetch_polled(struct serial *u)
 {
 	bool held_off = (u->mcr & MCR_DTR) && !(u->mcr & MCR_RTS);
@@ -198,8 +198,11 @@ static uint8_t read_rbr(struct serial *u)
 
 static uint8_t read_iir(struct serial *u)
 {
-	uint8_t id = identify(u);
+	uint8_t id;
 
+	if (u->ier & IER_RDA)
+		fetch_polled(u);
+	id = identify(u);
 	if (id == IIR_THRE)
 		u->thre_pending = false;
 	return id | (u->fcr & FCR_ENABLE ? IIR_FIFOS : 0);
