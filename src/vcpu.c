@@ -91,7 +91,8 @@ static void handle_io(struct vcpu *vcpu)
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
 	if (!range_ok(run->io.data_offset, bytes, vcpu->kvm.run_size)) {
-		end(vcpu, VIREO_KVM_ERROR, "KVM's I/O data lies outside kvm_run");
+		end(vcpu, VIREO_KVM_ERROR,
+		    "KVM's I/O data lies outside kvm_run");
 		return;
 	}
 	stats_port(&vcpu->stats, run->io.port);
@@ -122,14 +123,33 @@ static void handle_mmio(struct vcpu *vcpu)
 
 /* ---- exits that end the VM ---- */
 
-static size_t put_bytes(char *text, size_t cap, const uint8_t *bytes, size_t n)
+/* Appends the bytes of the instruction that KVM could not emulate, when this
+ * kernel tells them. */
+static void append_code(char *what, size_t cap, const struct kvm_run *run)
 {
-	size_t used = 0;
+	const uint64_t has = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+	uint8_t n = run->emulation_failure.insn_size;
+	size_t used = strlen(what);
 
-	for (size_t i = 0; i < n && used + 4 < cap; i++)
-		used += (size_t)snprintf(text + used, cap - used, " %02x",
-					 bytes[i]);
-	return used;
+	if (run->emulation_failure.ndata < 3 ||
+	    !(run->emulation_failure.flags & has) ||
+	    n > sizeof(run->emulation_failure.insn_bytes))
+		return;
+	used += (size_t)snprintf(what + used, cap - used, ", instruction");
+	for (uint8_t i = 0; i < n; i++)
+		used += (size_t)snprintf(
+			what + used, cap - used, " %02x",
+			run->emulation_failure.insn_bytes[i]);
+}
+
+static void append_data(char *what, size_t cap, const struct kvm_run *run)
+{
+	size_t used = strlen(what);
+
+	for (uint32_t i = 0; i < run->internal.ndata && i < 4; i++)
+		used += (size_t)snprintf(
+			what + used, cap - used, " %#llx",
+			(unsigned long long)run->internal.data[i]);
 }
 
 /* api.rst, KVM_EXIT_INTERNAL_ERROR: suberror 1 is an instruction that KVM's
@@ -143,30 +163,13 @@ static void handle_internal_error(struct vcpu *vcpu)
 	const struct kvm_run *run = vcpu->kvm.run;
 	uint32_t sub = run->internal.suberror;
 	char what[320];
-	size_t used;
 
-	used = (size_t)snprintf(what, sizeof(what),
-				"KVM internal error, suberror %u (%s)", sub,
-				sub < ARRAY_SIZE(names) ? names[sub] : "?");
-	if (sub == KVM_INTERNAL_ERROR_EMULATION) {
-		uint8_t n = run->emulation_failure.insn_size;
-
-		if (run->emulation_failure.ndata >= 3 &&
-		    run->emulation_failure.flags &
-			    KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES &&
-		    n <= sizeof(run->emulation_failure.insn_bytes)) {
-			used += (size_t)snprintf(what + used,
-						 sizeof(what) - used,
-						 ", instruction");
-			put_bytes(what + used, sizeof(what) - used,
-				  run->emulation_failure.insn_bytes, n);
-		}
-	} else {
-		for (uint32_t i = 0; i < run->internal.ndata && i < 4; i++)
-			used += (size_t)snprintf(
-				what + used, sizeof(what) - used, " %#llx",
-				(unsigned long long)run->internal.data[i]);
-	}
+	snprintf(what, sizeof(what), "KVM internal error, suberror %u (%s)",
+		 sub, sub < ARRAY_SIZE(names) ? names[sub] : "?");
+	if (sub == KVM_INTERNAL_ERROR_EMULATION)
+		append_code(what, sizeof(what), run);
+	else
+		append_data(what, sizeof(what), run);
 	end_with_state(vcpu, VIREO_KVM_ERROR, what);
 }
 

@@ -55,7 +55,7 @@ struct vireo_vm {
 	/* console lines; guarded by the console's own lock */
 	struct console_watch watch;
 
-	pthread_mutex_t lock; /* guards what follows; innermost but the loop's */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	enum vm_state state;
 	bool requested; /* somebody wants the VM to end: see end */

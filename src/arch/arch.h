@@ -16,6 +16,7 @@
 #include "boot/boot.h"
 
 struct board;
+struct kvm;
 struct kvm_vcpu;
 
 /* How the first vCPU enters the guest. */
@@ -54,5 +55,26 @@ bool arch_vcpu_exit(struct board *board, struct kvm_vcpu *vcpu);
  * control registers, instruction bytes. vCPU's thread. */
 void arch_vcpu_describe(const struct board *board, struct kvm_vcpu *vcpu,
 			char *text, size_t cap);
+
+/* ---- for `vireo check` ---- */
+
+#define ARCH_PROBE_INSNS 4
+
+struct arch_probe {
+	unsigned int count;
+	struct {
+		const char *name; /* "int3" */
+		bool ok;          /* the guest's kernel may use it */
+	} insn[ARCH_PROBE_INSNS];
+	uint64_t kernel_kips; /* thousand instructions a second in a guest's */
+	uint64_t user_kips;   /* kernel and user mode; 0: did not run */
+};
+
+/* Runs tiny guests, each for some milliseconds, on the calling thread. */
+int arch_probe(const struct kvm *kvm, struct arch_probe *probe,
+	       struct err *err);
+
+/* Below this a stock kernel is emulated rather than run. */
+#define ARCH_PROBE_KIPS_MIN 20000
 
 #endif

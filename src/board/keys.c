@@ -154,7 +154,7 @@ static const struct key keys[] = {
 	  config_parse_name },
 	{ { .name = "stats",
 	    .value = "false",
-	    .summary = "print exits by reason and port, and times, at the end",
+	    .summary = "print exits and times at the end",
 	    .help = "The figures go to stderr after the VM has ended. The "
 		    "boot time counts to a byte written to port 0xf8, or to "
 		    "the kernel's line \"Run ... as init process\".",

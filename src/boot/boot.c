@@ -88,7 +88,8 @@ int boot_parse(struct boot_image *out, const uint8_t *image, size_t len,
 {
 	if (!len) {
 		image_init(out, format, BOOT_ENTRY_REAL);
-		return err_set(err, -ENOEXEC, "not a kernel image: it is empty");
+		return err_set(err, -ENOEXEC,
+			       "not a kernel image: it is empty");
 	}
 	switch (format) {
 	case BOOT_FORMAT_BZIMAGE:

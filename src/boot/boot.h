@@ -21,7 +21,7 @@
 enum boot_entry {
 	BOOT_ENTRY_LINUX64, /* 64-bit, RSI = zero page (Linux boot protocol) */
 	BOOT_ENTRY_PVH,     /* 32-bit, EBX = hvm_start_info (PVH ABI) */
-	BOOT_ENTRY_MULTIBOOT, /* 32-bit, EAX = magic, EBX = info (Multiboot 1) */
+	BOOT_ENTRY_MULTIBOOT, /* 32-bit, EAX = magic, EBX = info */
 	BOOT_ENTRY_REAL,    /* 16-bit real mode, CS:IP */
 };
 

@@ -101,7 +101,8 @@ static int take_fields(struct boot_image *out, const uint8_t *image, size_t len,
 	out->alignment = le32_at(image + KERNEL_ALIGNMENT);
 	if (!is_pow2(out->alignment) || out->alignment < 4096)
 		return err_set(err, -ENOEXEC,
-			       "damaged bzImage: kernel_alignment is 0x%" PRIx64,
+			       "damaged bzImage: kernel_alignment is "
+			       "0x%" PRIx64,
 			       out->alignment);
 	return 0;
 }

@@ -61,9 +61,9 @@ static int load_by_header(struct boot_image *out, const uint8_t *image,
 	bss_end = le32_at(image + at + 24);
 	if (load_addr > header_addr || header_addr - load_addr > at)
 		return err_set(err, -ENOEXEC,
-			       "damaged multiboot image: load address 0x%" PRIx32
-			       " for a header at 0x%" PRIx32, load_addr,
-			       header_addr);
+			       "damaged multiboot image: load address "
+			       "0x%" PRIx32 " for a header at 0x%" PRIx32,
+			       load_addr, header_addr);
 	if ((load_end && load_end < load_addr) ||
 	    (bss_end && bss_end < load_addr))
 		return err_set(err, -ENOEXEC,

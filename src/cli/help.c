@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define WIDTH 78
-#define COLUMN 27 /* where summaries start */
+#define COLUMN 22 /* where summaries start */
 
 void help_program(void)
 {
@@ -27,12 +27,14 @@ static void print_option(const struct vireo_key *o)
 {
 	char left[64];
 	char letter[5] = "    ";
+	const char *arg = o->arg ? "..." : ""; /* a choice: see its help */
 
 	if (o->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+	if (o->arg && !strchr(o->arg, '|'))
+		arg = o->arg;
 	snprintf(left, sizeof(left), "%s--%s%s%.*s", letter, o->name,
-		 o->arg ? " " : "", o->arg ? (int)strcspn(o->arg, ",[") : 0,
-		 o->arg ? o->arg : "");
+		 o->arg ? " " : "", (int)strcspn(arg, ",["), arg);
 	printf("%-*s %s\n", COLUMN, left, o->summary);
 }
 

@@ -34,8 +34,8 @@ static void pvpanic_write(struct device *dev, unsigned int window, uint64_t off,
 
 	p->events++;
 	if (value & ~(uint64_t)EVENTS)
-		log_guest(p->log, &p->limit, "%s: unknown event 0x%llx", dev->id,
-			  (unsigned long long)value);
+		log_guest(p->log, &p->limit, "%s: unknown event 0x%llx",
+			  dev->id, (unsigned long long)value);
 	if (value & PVPANIC_CRASHLOADED)
 		log_guest(p->log, &p->limit,
 			  "%s: the guest panicked, its crash kernel takes over",

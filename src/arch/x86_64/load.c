@@ -38,12 +38,14 @@ struct load {
 
 static int no_room(const struct load *load, uint64_t end, struct err *err)
 {
+	uint64_t have = load->board->cfg->memory;
+
 	return err_set_key(err, -ENOEXEC, "memory",
 			   "%s: needs RAM up to %llu MiB, the VM has %llu MiB "
 			   "(give it more with --memory)",
 			   load->board->cfg->kernel,
 			   (unsigned long long)(align_up(end, MIB) / MIB),
-			   (unsigned long long)(load->board->cfg->memory / MIB));
+			   (unsigned long long)(have / MIB));
 }
 
 static int place_segments(struct load *load, struct err *err)
@@ -78,7 +80,7 @@ static void try_unpack(struct load *load)
 	size_t len;
 
 	if (outer->format != BOOT_FORMAT_BZIMAGE || !outer->payload_size) {
-		log_info(log, "kernel: not a packed bzImage, nothing to unpack");
+		log_info(log, "kernel: no packed bzImage, nothing to unpack");
 		return;
 	}
 	cap = payload_size_hint(payload, outer->payload_size);

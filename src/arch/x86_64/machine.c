@@ -206,7 +206,7 @@ int arch_add_devices(struct board *board, struct err *err)
 		const char *name;
 		int (*add)(struct board *board);
 	} list[] = {
-		{ "ioapic", add_ioapic }, /* first: the others' wires end here */
+		{ "ioapic", add_ioapic }, /* first: wires end here */
 		{ "i8042", add_i8042 },
 		{ "cmos", add_cmos },
 		{ "mark", add_mark },
