@@ -127,7 +127,8 @@ static void handle_mmio(struct vcpu *vcpu)
  * kernel tells them. */
 static void append_code(char *what, size_t cap, const struct kvm_run *run)
 {
-	const uint64_t has = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+	const uint64_t has =
+		KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
 	uint8_t n = run->emulation_failure.insn_size;
 	size_t used = strlen(what);
 

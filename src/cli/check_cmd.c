@@ -3,7 +3,7 @@
  * "vireo check": what the library found out about this host, on a screen. Of
  * the capabilities only those that are missing get a line of their own.
  */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Texts made from the option table: help on the screen, completions for the
  * shells, and the options' part of the manual.
  */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <stdio.h>
 #include <string.h>

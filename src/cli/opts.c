@@ -4,7 +4,7 @@
  * there as text; the few of the program itself are the table below. GNU style:
  * --name value, --name=value, -n value, -nvalue; "--" ends the options.
  */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * "vireo run": a VM from its options to its exit status. The main thread waits
  * for three things: the VM's end, signals, and keys on the terminal.
  */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <fcntl.h>

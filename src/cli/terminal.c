@@ -4,7 +4,7 @@
  * that are ours. The saved settings are the program's only global state: a
  * handler of a fatal signal has to reach them.
  */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <signal.h>
