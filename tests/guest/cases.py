@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table of guest tests: what is started, how, and what must come of it.
+
+A name that starts with a letter and two digits covers that entry of the
+catalogue of hostile inputs.
+"""
+
+from dataclasses import dataclass, field
+
+# Exit codes of `vireo run`; a debug exit of V gives (V << 1) | 1.
+OK = 0
+PASS = 1
+PANIC = 117
+TRIPLE_FAULT = 118
+KVM_ERROR = 119
+DEADLINE = 124
+REFUSED = 125
+
+
+@dataclass
+class Case:
+    """One run. `lines`: patterns that must match whole lines of the output,
+    in this order. `alone`: nothing else is in the output."""
+    name: str
+    image: str
+    exit: int = PASS
+    lines: list = field(default_factory=list)
+    options: list = field(default_factory=list)
+    cmdline: str = ''
+    alone: bool = False
+    timeout: str = '60s'     # vireo's own
+    testdev: bool = True
+    stdin: bytes = b''
+    initrd: bytes = None     # goes into a file, its name to --initrd
+    stderr: str = None       # a pattern; None: must be empty
+    cpu_max: float = None    # seconds of processor time, at most
+
+
+def passes(name, image=None, *lines, **more):
+    image = image or name
+    return Case(name, f'{image}.elf', PASS,
+                [*lines, f'PASS {image}'], **more)
+
+
+def options(text):
+    return text.split()
+
+
+SPLIT = options('--irqchip split')
+
+CASES = [
+    # The whole way: start, one line, power off.
+    Case('hello', 'hello.elf', OK, ['hello'], alone=True),
+    Case('hello_min', 'hello_min.elf', alone=True),
+
+    # What the CPU and the chips do.
+    passes('pio', 'pio', 'pio: by rep outsb', 'pio: debug console'),
+    passes('mmio'),
+    passes('irq', 'irq', 'irq: sent by interrupts'),
+    passes('irq_split', 'irq', 'irq: sent by interrupts', options=SPLIT),
+    passes('timer', 'timer', r'timer: TSC \d+ kHz.*'),
+    passes('timer_split', 'timer', options=SPLIT),
+    passes('cpl3', 'cpl3', 'cpl3: by sysret', 'cpl3: by iret'),
+    passes('smp_1', 'smp', 'smp: 1 CPUs', cmdline='cpus=1'),
+    passes('smp_2', 'smp', 'smp: 2 CPUs', cmdline='cpus=2',
+           options=options('--cpus 2')),
+    passes('smp_4', 'smp', 'smp: 4 CPUs', cmdline='cpus=4',
+           options=options('--cpus 4')),
+    passes('smp_4_split', 'smp', 'smp: 4 CPUs', cmdline='cpus=4',
+           options=options('--cpus 4') + SPLIT),
+
+    # What the loader hands over.
+    passes('acpi', 'acpi', 'acpi: XSDT .*', 'acpi: DSDT .*', 'acpi: MADT .*',
+           cmdline='cpus=1'),
+    passes('acpi_3_cpus', 'acpi', cmdline='cpus=3',
+           options=options('--cpus 3')),
+    passes('cmdline', 'cmdline', 'boot: pvh',
+           r'cmdline: \[console=ttyS0 .*one  two=3\]',
+           cmdline='one  two=3'),
+    passes('cmdline_only', 'cmdline', r'cmdline: \[one two\]',
+           cmdline='one two', options=['--cmdline-only']),
+    passes('memory_2M', 'memory', cmdline='ram_mib=2',
+           options=options('--memory 2M')),
+    passes('memory_64M', 'memory', cmdline='ram_mib=64',
+           options=options('--memory 64M')),
+    passes('memory_3G', 'memory', cmdline='ram_mib=3072',
+           options=options('--memory 3G')),
+    passes('memory_4G', 'memory', cmdline='ram_mib=4096 high',
+           options=options('--memory 4G')),
+    passes('memory_memfd', 'memory', cmdline='ram_mib=64',
+           options=options('--memory 64M,backing=memfd')),
+
+    # Other ways to start.
+    Case('multiboot', 'multiboot.elf,format=multiboot', PASS,
+         [r'multiboot: \[.*a=b\]', 'PASS multiboot'], cmdline='a=b'),
+    Case('multiboot_module', 'multiboot.elf,format=multiboot', PASS,
+         ['PASS multiboot'], cmdline='modules=1',
+         initrd=b'module one, and more of it'),
+    Case('multiboot_memory_map', 'memory.elf,format=multiboot', PASS,
+         ['PASS memory'], cmdline='ram_mib=64',
+         options=options('--memory 64M')),
+    Case('multiboot_cmdline', 'cmdline.elf,format=multiboot', PASS,
+         ['boot: multiboot', r'cmdline: \[.*one two\]', 'PASS cmdline'],
+         cmdline='one two'),
+    Case('pvh', 'cmdline.elf,format=pvh', PASS,
+         ['boot: pvh', 'PASS cmdline']),
+    Case('real16', 'real16.bin,format=flat', PASS, ['PASS real16'],
+         alone=True),
+
+    # Ends.
+    Case('reset_i8042', 'reset_i8042.elf', OK, ['reset_i8042'], alone=True),
+    Case('reset_acpi', 'reset_acpi.elf', OK, ['reset_acpi'], alone=True),
+    Case('G08_reset_restarts_until_the_deadline', 'reset_i8042.elf', DEADLINE,
+         ['reset_i8042', 'reset_i8042', 'reset_i8042'],
+         options=options('--on-reboot restart'), timeout='5s', stderr='.*'),
+    Case('G01_triple_fault', 'triple_fault.elf', TRIPLE_FAULT,
+         ['triple_fault'], alone=True, stderr='vireo: .*'),
+    Case('G02_bad_jump', 'bad_jump.elf', KVM_ERROR, ['bad_jump'], alone=True,
+         stderr='vireo: .*'),
+    Case('panic', 'panic.elf', PANIC, ['panic'], alone=True,
+         stderr='vireo: .*'),
+    Case('panic_line', 'panic_line.elf', PANIC,
+         ['Kernel panic - not syncing: test'], alone=True, stderr='vireo: .*'),
+    Case('G06_spin', 'spin.elf', DEADLINE, ['spin'], alone=True,
+         timeout='1s', stderr='vireo: .*'),
+    Case('G03_hlt', 'hlt.elf', DEADLINE, ['hlt'], alone=True, timeout='3s',
+         stderr='vireo: .*', cpu_max=0.5),
+    Case('idle_timeout', 'hlt.elf', DEADLINE, ['hlt'], alone=True,
+         options=options('--idle-timeout 1s'), stderr='vireo: .*'),
+
+    # Hostile.
+    passes('G04_bad_port_scan', 'bad_port_scan'),
+    Case('G04_bad_rep', 'bad_rep.elf', DEADLINE, ['bad_rep'], alone=True,
+         timeout='1s', stderr='vireo: .*'),
+    Case('G05_bad_exits', 'bad_exits.elf', DEADLINE, ['bad_exits'],
+         alone=True, timeout='1s', stderr='vireo: .*'),
+    Case('G07_bad_storm', 'bad_storm.elf', DEADLINE, ['bad_storm'],
+         alone=True, timeout='1s', stderr='vireo: .*'),
+    Case('port_0xf4_without_testdev', 'hello_min.elf', DEADLINE, alone=True,
+         testdev=False, timeout='1s', stderr='vireo: .*'),
+    Case('no_such_kernel', 'nothing.elf', REFUSED, alone=True,
+         stderr='vireo: .*nothing.elf.*'),
+]

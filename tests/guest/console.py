@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What happens to the console's bytes when it is not a terminal: pipes, files,
+readers that are slow or gone. Exit: 0 good, 1 failed, 77 no KVM here."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import common
+from cases import DEADLINE, OK, PASS, REFUSED
+from common import Failure, need
+
+STOPPED = 123
+LINE = 64
+SECONDS = 90
+
+
+def flood_text(size):
+    return b''.join(b'%08x' % n + b'.' * (LINE - 9) + b'\n'
+                    for n in range(size // LINE)) + b'PASS flood\n'
+
+
+def first_difference(got, wanted):
+    for at, pair in enumerate(zip(got, wanted)):
+        if pair[0] != pair[1]:
+            return at
+    return min(len(got), len(wanted))
+
+
+def need_same(got, wanted):
+    need(got == wanted, f'{len(got)} bytes, not {len(wanted)}; the first '
+         f'difference is at {first_difference(got, wanted)}')
+
+
+def start(bed, image, *options, **more):
+    more.setdefault('stdin', subprocess.DEVNULL)
+    more.setdefault('stdout', subprocess.PIPE)
+    return subprocess.Popen(bed.command(image, *options),
+                            stderr=subprocess.PIPE, **more)
+
+
+def finish(process, code):
+    try:
+        out, err = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise Failure(f'still running after {SECONDS} s') from None
+    need(process.returncode == code,
+         f'exit code {process.returncode}, not {code}; stderr {err!r}')
+    return out, err
+
+
+def read_until(process, wanted):
+    got = b''
+    while wanted not in got:
+        more = os.read(process.stdout.fileno(), 4096)
+        need(more, f'end of output, wanted {wanted!r}, got {got!r}')
+        got += more
+    return got
+
+
+def slow_reader_loses_no_byte(bed):
+    size = 256 << 10
+    with start(bed, 'flood.elf', '--cmdline', f'bytes={size}') as process:
+        # Slower than the guest writes even where its code is emulated.
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        got = b''
+        while True:
+            more = os.read(process.stdout.fileno(), 1000)
+            if not more:
+                break
+            got += more
+            time.sleep(0.02)
+        finish(process, PASS)
+    need_same(got, flood_text(size))
+
+
+def reader_that_stops_for_a_while_loses_no_byte(bed):
+    size = 256 << 10
+    with start(bed, 'flood.elf', '--cmdline', f'bytes={size}') as process:
+        got = os.read(process.stdout.fileno(), 100)
+        time.sleep(4)
+        out, _ = finish(process, PASS)
+    need_same(got + out, flood_text(size))
+
+
+def reader_that_goes_away_does_not_stop_the_guest(bed):
+    with start(bed, 'flood.elf', '--cmdline', 'bytes=65536') as process:
+        os.read(process.stdout.fileno(), 100)
+        process.stdout.close()
+        process.stdout = None
+        finish(process, PASS)
+
+
+def stdin_pipe_is_echoed(bed):
+    # Longer than the UART's FIFO, shorter than a pipe; every byte but 'q'.
+    text = bytes(b for b in range(256) if b != ord('q')) * 12 + b'q'
+    with start(bed, 'serial_echo.elf', stdin=subprocess.PIPE) as process:
+        got = read_until(process, b'ready\n')
+        need(got == b'ready\n', f'before the input: {got!r}')
+        process.stdin.write(text)
+        process.stdin.flush()
+        out = read_until(process, b'PASS serial_echo\n')
+        finish(process, PASS)
+    need_same(out, text + b'\nPASS serial_echo\n')
+
+
+def input_before_the_guest_listens_is_kept(bed):
+    with start(bed, 'serial_echo.elf', stdin=subprocess.PIPE) as process:
+        process.stdin.write(b'early q')
+        process.stdin.close()
+        process.stdin = None
+        out, _ = finish(process, PASS)
+    need(out == b'ready\nearly q\nPASS serial_echo\n', f'output {out!r}')
+
+
+def end_of_input_is_harmless(bed):
+    with start(bed, 'irq.elf') as process:
+        finish(process, PASS)
+
+
+def closed_stdin_is_harmless(bed):
+    command = ['sh', '-c', 'exec "$@" <&-', 'sh', *bed.command('hello.elf')]
+    code, out, err, _ = common.run(command)
+    need((code, out) == (OK, b'hello\n'), f'{code}, {out!r}, {err!r}')
+
+
+def closed_stdout_is_harmless(bed):
+    for image, wanted in (('hello.elf', OK), ('pio.elf', PASS)):
+        command = ['sh', '-c', 'exec "$@" >&-', 'sh', *bed.command(image)]
+        code, _, err, _ = common.run(command)
+        need(code == wanted, f'{image}: exit code {code}, stderr {err!r}')
+
+
+def all_three_closed_is_harmless(bed):
+    command = ['sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh',
+               *bed.command('pio.elf')]
+    code, _, err, _ = common.run(command)
+    need(code == PASS, f'exit code {code}, stderr {err!r}')
+
+
+def full_device_does_not_stop_the_guest(bed):
+    with open('/dev/full', 'wb') as full, \
+            start(bed, 'flood.elf', '--cmdline', 'bytes=65536',
+                  stdout=full) as process:
+        finish(process, PASS)
+
+
+def full_stderr_does_not_stop_vireo(bed):
+    with open('/dev/full', 'wb') as full:
+        code = subprocess.run(bed.command('spin.elf', timeout='1s'),
+                              stdin=subprocess.DEVNULL, stderr=full,
+                              stdout=subprocess.DEVNULL, timeout=SECONDS,
+                              check=False).returncode
+    need(code == DEADLINE, f'exit code {code}')
+
+
+def console_file_takes_the_output(bed):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'console.log')
+        with open(path, 'wb') as old:
+            old.write(b'x' * 1000)
+        code, out, err, _ = common.run(
+            bed.command('hello.elf', '--console', f'file={path}'))
+        with open(path, 'rb') as log:
+            text = log.read()
+    need((code, out, err) == (OK, b'', b''), f'{code}, {out!r}, {err!r}')
+    need(text == b'hello\n', f'the file has {text!r}')
+
+
+def console_file_that_cannot_be_made_is_refused(bed):
+    code, out, err, _ = common.run(bed.command(
+        'hello.elf', '--console', 'file=/nonexistent/console.log'))
+    need((code, out) == (REFUSED, b''), f'{code}, {out!r}, {err!r}')
+    need(err.startswith(b'vireo: ') and err.count(b'\n') == 1
+         and b'/nonexistent/console.log' in err, f'stderr {err!r}')
+
+
+def console_none_is_silent(bed):
+    code, out, err, _ = common.run(
+        bed.command('hello.elf', '--console', 'none'))
+    need((code, out, err) == (OK, b'', b''), f'{code}, {out!r}, {err!r}')
+
+
+def shared_descriptors_keep_their_flags(bed):
+    into, end = os.pipe()
+    out, guest = os.pipe()
+    try:
+        before = [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (into, guest)]
+        code = subprocess.run(bed.command('hello.elf'), stdin=into,
+                              stdout=guest, timeout=SECONDS,
+                              check=False).returncode
+        after = [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (into, guest)]
+        text = os.read(out, 100)
+    finally:
+        for fd in (into, end, out, guest):
+            os.close(fd)
+    need((code, text) == (OK, b'hello\n'), f'{code}, {text!r}')
+    need(before == after, f'flags {before} became {after}')
+
+
+def output_is_not_held_back(bed):
+    with start(bed, 'spin.elf') as process:
+        begin = time.monotonic()
+        got = os.read(process.stdout.fileno(), 100)
+        late = time.monotonic() - begin
+        process.kill()
+        process.communicate()
+    need(got == b'spin\n', f'output {got!r}')
+    need(late < 5, f'the line came after {late:.1f} s')
+
+
+def second_signal_ends_it(bed):
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with start(bed, 'hlt.elf') as process:
+            read_until(process, b'hlt\n')
+            process.send_signal(number)
+            time.sleep(0.3)
+            if process.poll() is None:
+                process.send_signal(number)
+            begin = time.monotonic()
+            finish(process, STOPPED)
+            late = time.monotonic() - begin
+        need(late < 5, f'signal {number}: the end came {late:.1f} s later')
+
+
+TESTS = [
+    slow_reader_loses_no_byte,
+    reader_that_stops_for_a_while_loses_no_byte,
+    reader_that_goes_away_does_not_stop_the_guest,
+    stdin_pipe_is_echoed,
+    input_before_the_guest_listens_is_kept,
+    end_of_input_is_harmless,
+    closed_stdin_is_harmless,
+    closed_stdout_is_harmless,
+    all_three_closed_is_harmless,
+    full_device_does_not_stop_the_guest,
+    full_stderr_does_not_stop_vireo,
+    console_file_takes_the_output,
+    console_file_that_cannot_be_made_is_refused,
+    console_none_is_silent,
+    shared_descriptors_keep_their_flags,
+    output_is_not_held_back,
+    second_signal_ends_it,
+]
+
+if __name__ == '__main__':
+    sys.exit(common.main({test.__name__: test for test in TESTS}, __doc__))

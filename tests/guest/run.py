@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the cases of cases.py. Exit: 0 good, 1 failed, 77 no KVM here."""
+
+import functools
+import re
+import sys
+import tempfile
+import time
+
+import common
+from cases import CASES
+from common import GRACE, need
+
+
+# How much later than its deadline a VM may end, on a busy machine.
+LATE = 5
+
+
+def seconds(duration):
+    return float(duration.removesuffix('s'))
+
+
+def missing_line(case, lines):
+    """The first pattern of the case that no line matches in its turn."""
+    at = 0
+    for pattern in case.lines:
+        while at < len(lines) and not re.fullmatch(pattern, lines[at]):
+            at += 1
+        if at == len(lines):
+            return pattern
+        at += 1
+    return None
+
+
+def check_output(case, out, err):
+    shown = f'; stdout {out!r}, stderr {err!r}'
+    text = out.decode('utf-8', 'replace')
+    lines = text.split('\n')
+    pattern = missing_line(case, lines)
+    need(pattern is None, f'no line "{pattern}"{shown}')
+    if case.alone:
+        need(len(lines) == len(case.lines) + 1 and lines[-1] == '',
+             f'more output than expected{shown}')
+    need('\033' not in text, f'escape sequences on a pipe{shown}')
+    if case.stderr is None:
+        need(err == b'', f'messages on stderr{shown}')
+    else:
+        need(re.search(case.stderr, err.decode('utf-8', 'replace')),
+             f'stderr does not match "{case.stderr}"{shown}')
+
+
+def one(case, bed):
+    options = list(case.options)
+    if case.cmdline:
+        options += ['--cmdline', case.cmdline]
+    with tempfile.NamedTemporaryFile() as initrd:
+        if case.initrd is not None:
+            initrd.write(case.initrd)
+            initrd.flush()
+            options += ['--initrd', initrd.name]
+        begin = time.monotonic()
+        code, out, err, used = common.run(
+            bed.command(case.image, *options, testdev=case.testdev,
+                        timeout=case.timeout),
+            seconds(case.timeout) + GRACE, input=case.stdin)
+        took = time.monotonic() - begin
+    need(code == case.exit, f'exit code {code}, not {case.exit}; '
+         f'stdout {out!r}, stderr {err!r}')
+    check_output(case, out, err)
+    need(took <= seconds(case.timeout) + LATE,
+         f'it took {took:.1f} s, the deadline was {case.timeout}')
+    if case.cpu_max is not None:
+        need(used <= case.cpu_max,
+             f'{used:.2f} s of processor time, allowed are {case.cpu_max}')
+
+
+if __name__ == '__main__':
+    sys.exit(common.main(
+        {case.name: functools.partial(one, case) for case in CASES},
+        __doc__))

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vireo in a real terminal (tmux): raw mode, the escape keys, and that the
+terminal is left as it was, whatever ends the VM. Exit: 0 good, 1 failed, 77 no
+KVM or no tmux here."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import common
+from common import Failure, need
+
+SECONDS = 30
+ESCAPE = 'C-a'
+
+
+class Terminal:
+    """A shell in a tmux server of its own."""
+
+    def __init__(self, bed):
+        self.bed = bed
+        # pylint: disable=consider-using-with; closed in __exit__
+        self.folder = tempfile.TemporaryDirectory()
+        self.socket = os.path.join(self.folder.name, 'tmux')
+
+    def tmux(self, *words):
+        environment = {k: v for k, v in os.environ.items() if k != 'TMUX'}
+        return subprocess.run(
+            ['tmux', '-f', '/dev/null', '-S', self.socket, *words],
+            env=environment, check=True, stdout=subprocess.PIPE,
+            timeout=SECONDS).stdout.decode('utf-8', 'replace')
+
+    def __enter__(self):
+        self.tmux('new-session', '-d', '-x', '100', '-y', '40',
+                  'env PS1="$ " sh')
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.tmux('kill-server')
+        except (subprocess.SubprocessError, OSError):
+            pass  # it ended by itself
+        self.folder.cleanup()
+
+    def keys(self, *words):
+        self.tmux('send-keys', *words)
+
+    def type(self, text):
+        self.tmux('send-keys', '-l', text)
+
+    def line(self, text):
+        self.type(text)
+        self.keys('Enter')
+
+    def screen(self):
+        return self.tmux('capture-pane', '-p', '-S', '-1000')
+
+    def wait(self, pattern):
+        end = time.monotonic() + SECONDS
+        while True:
+            screen = self.screen()
+            found = re.search(pattern, screen, re.MULTILINE)
+            if found:
+                return found
+            if time.monotonic() > end:
+                raise Failure(f'no "{pattern}" on the screen:\n'
+                              + screen.rstrip())
+            time.sleep(0.05)
+
+    def settings(self):
+        """What stty says, by way of a file: the screen is narrow."""
+        path = os.path.join(self.folder.name, 'stty')
+        self.line(f'stty -a > {path}; echo "settings" taken')
+        self.wait('^settings taken')
+        self.keys('C-l')
+        self.line('clear')
+        self.tmux('clear-history')
+        with open(path, encoding='ascii') as file:
+            return file.read()
+
+    def start(self, image, wanted):
+        """Starts a guest, then "code=N" when it has ended, and its id."""
+        command = shlex.join(self.bed.command(image))
+        pid = os.path.join(self.folder.name, 'pid')
+        self.line(f"clear; sh -c 'echo $$ > {pid}; exec \"$@\"' sh {command}; "
+                  'echo "code"=$?')
+        self.wait(wanted)
+        with open(pid, encoding='ascii') as file:
+            return int(file.read())
+
+    def code(self):
+        return int(self.wait(r'^ *code=(\d+)').group(1))
+
+
+def kept(terminal, before):
+    after = terminal.settings()
+    need(before == after, f'the terminal had\n{before}\nand has\n{after}')
+
+
+def with_terminal(test):
+    def wrapped(bed):
+        if not shutil.which('tmux'):
+            common.skip('tmux is not installed')
+        with Terminal(bed) as terminal:
+            before = terminal.settings()
+            test(terminal)
+            kept(terminal, before)
+    wrapped.__name__ = test.__name__
+    return wrapped
+
+
+def keys_reach_the_guest_raw_and_once(terminal):
+    terminal.start('serial_echo.elf', '^ready')
+    terminal.type('abc')
+    terminal.keys('C-c')
+    terminal.keys('C-z')
+    terminal.type('de')
+    # The guest's echo alone; no line discipline has acted on the control keys.
+    terminal.wait(r'^ *abc[^a-z$]*de *$')
+    terminal.type('q')
+    need(terminal.code() == 1, 'the guest did not pass')
+    terminal.wait('PASS serial_echo')
+
+
+def escape_h_helps(terminal):
+    terminal.start('serial_echo.elf', '^ready')
+    terminal.keys(ESCAPE, 'h')
+    terminal.wait(r'(?i)ctrl-a.*x')
+    terminal.type('q')
+    need(terminal.code() == 1, 'the guest did not pass')
+
+
+def escape_twice_sends_it_once(terminal):
+    terminal.start('serial_echo.elf', '^ready')
+    terminal.keys(ESCAPE, ESCAPE)
+    terminal.type('zq')  # a lone escape would have swallowed the z
+    need(terminal.code() == 1, 'the guest did not pass')
+    terminal.wait('zq')
+
+
+def escape_x_quits(terminal):
+    terminal.start('serial_echo.elf', '^ready')
+    terminal.keys(ESCAPE, 'x')
+    code = terminal.code()
+    need(code == 123, f'exit code {code}, not 123')
+
+
+def escape_x_quits_a_spinning_guest(terminal):
+    terminal.start('spin.elf', '^spin')
+    terminal.keys(ESCAPE, 'x')
+    code = terminal.code()
+    need(code == 123, f'exit code {code}, not 123')
+
+
+def terminated_from_outside(terminal):
+    pid = terminal.start('hlt.elf', '^hlt')
+    os.kill(pid, signal.SIGTERM)
+    time.sleep(0.3)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # the first one was enough
+    code = terminal.code()
+    need(code == 123, f'exit code {code}, not 123')
+
+
+def hung_up_from_outside(terminal):
+    pid = terminal.start('hlt.elf', '^hlt')
+    os.kill(pid, signal.SIGHUP)
+    time.sleep(0.3)
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except ProcessLookupError:
+        pass
+    terminal.code()
+
+
+def guest_that_crashes(terminal):
+    terminal.start('triple_fault.elf', '^triple_fault')
+    code = terminal.code()
+    need(code == 118, f'exit code {code}, not 118')
+
+
+def guest_that_kvm_cannot_run(terminal):
+    terminal.start('bad_jump.elf', '^bad_jump')
+    code = terminal.code()
+    need(code == 119, f'exit code {code}, not 119')
+
+
+def window_change_is_harmless(terminal):
+    terminal.start('serial_echo.elf', '^ready')
+    before = terminal.tmux('display-message', '-p', '#{window_width}')
+    for width, height in ((60, 20), (120, 50), (100, 40)):
+        terminal.tmux('resize-window', '-x', str(width), '-y', str(height))
+        time.sleep(0.1)
+    need(before == terminal.tmux('display-message', '-p', '#{window_width}'),
+         'the window has another size now')
+    terminal.type('stillq')
+    need(terminal.code() == 1, 'the guest did not pass')
+    terminal.wait('stillq')
+
+
+def refusal_leaves_the_terminal_alone(terminal):
+    terminal.start('nothing.elf', '^ *vireo: ')
+    code = terminal.code()
+    need(code == 125, f'exit code {code}, not 125')
+
+
+TESTS = [
+    keys_reach_the_guest_raw_and_once,
+    escape_h_helps,
+    escape_twice_sends_it_once,
+    escape_x_quits,
+    escape_x_quits_a_spinning_guest,
+    terminated_from_outside,
+    hung_up_from_outside,
+    guest_that_crashes,
+    guest_that_kvm_cannot_run,
+    window_change_is_harmless,
+    refusal_leaves_the_terminal_alone,
+]
+
+if __name__ == '__main__':
+    sys.exit(common.main(
+        {test.__name__: with_terminal(test) for test in TESTS}, __doc__))
