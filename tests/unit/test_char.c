@@ -1,0 +1,832 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* backends/char.c and its halves, on real descriptors. Times are bounds, never
+ * exact: the machine may be busy. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "backends/char_out.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/num.h"
+#include "base/thread.h"
+
+#define PATIENCE 20000 /* ms until a test gives up */
+
+struct bench {
+	struct loop *loop;
+	struct char_dev *chr;
+	struct char_out *out; /* for tests with a give-up time of their own */
+	int fd[2];            /* ours is [0], the backend's is [1] */
+	struct log log;
+	int lines; /* atomic: log lines */
+	int told;  /* atomic: calls of the listener */
+	int inside;
+	int hold;
+	size_t tapped;
+	size_t target; /* of a writing thread */
+};
+
+static void nap(unsigned int ms)
+{
+	poll(NULL, 0, (int)ms);
+}
+
+static int load(const int *p)
+{
+	return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+
+static void store(int *p, int v)
+{
+	__atomic_store_n(p, v, __ATOMIC_SEQ_CST);
+}
+
+static void wait_for(const int *p, int v)
+{
+	uint64_t end = clock_mono_ms() + PATIENCE;
+
+	while (load(p) < v) {
+		assert_true(clock_mono_ms() < end);
+		nap(1);
+	}
+}
+
+static void note(void *ctx, int level, const char *line)
+{
+	struct bench *b = ctx;
+
+	__atomic_add_fetch(&b->lines, 1, __ATOMIC_SEQ_CST);
+}
+
+static int setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+
+	*state = b;
+	b->fd[0] = -1;
+	b->fd[1] = -1;
+	b->log = (struct log){ LOG_LEVEL_WARN, note, b };
+	return loop_create(&b->loop, NULL);
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	char_destroy(b->chr, 0);
+	char_out_destroy(b->out, 0);
+	loop_destroy(b->loop);
+	fd_close(&b->fd[0]);
+	fd_close(&b->fd[1]);
+	free(b);
+	return 0;
+}
+
+enum kind { PIPE, SOCKET, TERMINAL, MASTER };
+
+static void open_pair(struct bench *b, enum kind kind)
+{
+	struct termios raw;
+	int master;
+	int slave;
+
+	if (kind == PIPE) {
+		assert_int_equal(pipe(b->fd), 0);
+		return;
+	}
+	if (kind == SOCKET) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b->fd), 0);
+		return;
+	}
+	master = posix_openpt(O_RDWR | O_NOCTTY);
+	assert_true(master >= 0);
+	assert_int_equal(grantpt(master), 0);
+	assert_int_equal(unlockpt(master), 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0);
+	tcgetattr(slave, &raw);
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	b->fd[0] = kind == TERMINAL ? master : slave;
+	b->fd[1] = kind == TERMINAL ? slave : master;
+}
+
+static void tap(void *ctx, const uint8_t *bytes, size_t len)
+{
+	((struct bench *)ctx)->tapped += len;
+}
+
+static void create(struct bench *b, int in, int out)
+{
+	const struct char_config cfg = { in, out, { tap, b } };
+
+	assert_int_equal(char_create(&b->chr, &cfg, b->loop, &b->log, NULL), 0);
+}
+
+static void create_out(struct bench *b, unsigned int give_up_ms)
+{
+	assert_int_equal(char_out_create(&b->out, b->fd[1],
+					 (struct char_tap){ NULL, NULL },
+					 give_up_ms, b->loop, &b->log, NULL),
+			 0);
+}
+
+static void say(struct bench *b, const char *text)
+{
+	char_write(b->chr, (const uint8_t *)text, strlen(text));
+}
+
+/* What can be read within @ms, at most @cap. */
+static size_t hear(int fd, void *buf, size_t cap, unsigned int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	ssize_t n = 0;
+
+	if (poll(&p, 1, (int)ms) > 0)
+		n = fd_read(fd, buf, cap);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* A byte that depends on its place, so that loss and disorder both show. */
+static uint8_t pattern(size_t at)
+{
+	return (uint8_t)(at * 31 + (at >> 8) * 7 + (at >> 16));
+}
+
+static void write_pattern(struct bench *b, size_t from, size_t len)
+{
+	uint8_t buf[1000];
+
+	for (size_t done = 0; done < len;) {
+		size_t n = min_u64(1 + (from + done) % 997, len - done);
+
+		for (size_t i = 0; i < n; i++)
+			buf[i] = pattern(from + done + i);
+		if (b->chr)
+			char_write(b->chr, buf, n);
+		else
+			char_out_write(b->out, buf, n);
+		done += n;
+	}
+}
+
+static void *writer(void *ctx)
+{
+	struct bench *b = ctx;
+
+	write_pattern(b, 0, b->target);
+	return NULL;
+}
+
+/* Reads until @len bytes of the pattern, from @at on, have come. */
+static void hear_pattern(int fd, size_t at, size_t len, unsigned int pause_ms)
+{
+	uint8_t buf[3000];
+	size_t end = at + len;
+
+	while (at < end) {
+		size_t n = hear(fd, buf, min_u64(sizeof(buf), end - at),
+				PATIENCE);
+
+		assert_true(n > 0);
+		for (size_t i = 0; i < n; i++)
+			if (buf[i] != pattern(at + i))
+				fail_msg("byte %zu is wrong", at + i);
+		at += n;
+		if (pause_ms)
+			nap(pause_ms);
+	}
+}
+
+static void line_goes_out_at_its_end(void **state)
+{
+	struct bench *b = *state;
+	char buf[64];
+
+	open_pair(b, PIPE);
+	create(b, -1, b->fd[1]);
+	say(b, "one line\n");
+	/* At once: before the call returned. */
+	assert_int_equal(hear(b->fd[0], buf, sizeof(buf), 0), 9);
+	assert_memory_equal(buf, "one line\n", 9);
+	assert_int_equal(b->tapped, 9);
+}
+
+static void partial_line_goes_out_by_itself(void **state)
+{
+	struct bench *b = *state;
+	char buf[64];
+
+	open_pair(b, PIPE);
+	create(b, -1, b->fd[1]);
+	say(b, "lo");
+	say(b, "gin: ");
+	assert_int_equal(hear(b->fd[0], buf, sizeof(buf), PATIENCE), 7);
+	say(b, "again");
+	assert_int_equal(hear(b->fd[0], buf, sizeof(buf), PATIENCE), 5);
+}
+
+static void many_bytes_go_out_without_a_newline(void **state)
+{
+	struct bench *b = *state;
+	char buf[512];
+	size_t n;
+
+	open_pair(b, PIPE);
+	create(b, -1, b->fd[1]);
+	memset(buf, 'x', sizeof(buf));
+	char_write(b->chr, (uint8_t *)buf, 300);
+	n = hear(b->fd[0], buf, sizeof(buf), 0);
+	assert_int_equal(n, 300);
+}
+
+static void terminal_gets_every_byte_at_once(void **state)
+{
+	struct bench *b = *state;
+	char buf[8];
+
+	open_pair(b, TERMINAL);
+	create(b, -1, b->fd[1]);
+	say(b, "$");
+	/* The kernel hands it to the master's side in a worker. */
+	assert_int_equal(hear(b->fd[0], buf, sizeof(buf), PATIENCE), 1);
+}
+
+static void slow_reader_loses_nothing(void **state)
+{
+	struct bench *b = *state;
+
+	for (enum kind kind = PIPE; kind <= MASTER; kind++) {
+		pthread_t thread;
+
+		open_pair(b, kind);
+		create(b, -1, b->fd[1]);
+		b->target = 600000;
+		assert_int_equal(thread_start(&thread, "writer", writer, b), 0);
+		hear_pattern(b->fd[0], 0, b->target, 1);
+		pthread_join(thread, NULL);
+		assert_int_equal(char_dropped(b->chr), 0);
+		char_destroy(b->chr, 0);
+		b->chr = NULL;
+		fd_close(&b->fd[0]);
+		fd_close(&b->fd[1]);
+	}
+	assert_int_equal(load(&b->lines), 0);
+}
+
+static void flags_of_a_shared_descriptor_stay_as_they_are(void **state)
+{
+	struct bench *b = *state;
+
+	for (enum kind kind = PIPE; kind <= MASTER; kind++) {
+		int before;
+
+		open_pair(b, kind);
+		before = fcntl(b->fd[1], F_GETFL);
+		create(b, kind == PIPE ? -1 : b->fd[1], b->fd[1]);
+		say(b, "x\n");
+		assert_int_equal(fcntl(b->fd[1], F_GETFL), before);
+		char_destroy(b->chr, 0);
+		b->chr = NULL;
+		assert_int_equal(fcntl(b->fd[1], F_GETFL), before);
+		fd_close(&b->fd[0]);
+		fd_close(&b->fd[1]);
+	}
+}
+
+/* As a shell may leave it behind: somebody else made it non-blocking. */
+static void descriptor_that_is_non_blocking_already_works_too(void **state)
+{
+	struct bench *b = *state;
+	pthread_t thread;
+
+	open_pair(b, PIPE);
+	fcntl(b->fd[1], F_SETFL, O_NONBLOCK | fcntl(b->fd[1], F_GETFL));
+	create(b, -1, b->fd[1]);
+	b->target = 300000;
+	assert_int_equal(thread_start(&thread, "writer", writer, b), 0);
+	hear_pattern(b->fd[0], 0, b->target, 1);
+	pthread_join(thread, NULL);
+	assert_int_equal(char_dropped(b->chr), 0);
+}
+
+static size_t drain_pipe(int fd)
+{
+	uint8_t buf[4096];
+	size_t sum = 0;
+	size_t n;
+
+	while ((n = hear(fd, buf, sizeof(buf), 200)) > 0) {
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(buf[i], pattern(sum + i));
+		sum += n;
+	}
+	return sum;
+}
+
+static void DC01_reader_that_never_reads_is_given_up(void **state)
+{
+	struct bench *b = *state;
+	uint64_t start = clock_mono_ms();
+	size_t taken;
+
+	for (enum kind kind = PIPE; kind <= MASTER; kind++) {
+		open_pair(b, kind);
+		create_out(b, 100);
+		write_pattern(b, 0, 1000000);
+		assert_true(char_out_held(b->out) <= 65536);
+		assert_true(char_out_dropped(b->out) > 0);
+		/* What was held goes out, in order, when somebody reads. */
+		taken = drain_pipe(b->fd[0]);
+		assert_int_equal(taken + char_out_dropped(b->out), 1000000);
+		assert_int_equal(char_out_held(b->out), 0);
+		/* And the console lives again. */
+		char_out_write(b->out, (const uint8_t *)"alive\n", 6);
+		assert_int_equal(hear(b->fd[0], (char[64]){ 0 }, 64, PATIENCE),
+				 6);
+		char_out_destroy(b->out, 0);
+		b->out = NULL;
+		fd_close(&b->fd[0]);
+		fd_close(&b->fd[1]);
+	}
+	/* Each waits about 100 ms once, not once per byte. */
+	assert_true(clock_mono_ms() - start < 10000);
+	assert_in_range(load(&b->lines), 4, 8);
+}
+
+static void cancel_frees_a_waiting_writer_and_later_ones(void **state)
+{
+	struct bench *b = *state;
+	uint64_t start = clock_mono_ms();
+	pthread_t thread;
+
+	open_pair(b, PIPE);
+	create_out(b, 600000);
+	b->target = 400000;
+	assert_int_equal(thread_start(&thread, "writer", writer, b), 0);
+	while (char_out_held(b->out) < 65536) {
+		assert_true(clock_mono_ms() - start < PATIENCE);
+		nap(1);
+	}
+	nap(20);
+	char_out_cancel(b->out);
+	pthread_join(thread, NULL);
+	write_pattern(b, 0, 100000);
+	assert_true(clock_mono_ms() - start < PATIENCE);
+	assert_true(char_out_dropped(b->out) >= 300000);
+	/* After a resume it waits again: nothing more is lost. */
+	drain_pipe(b->fd[0]);
+	char_out_resume(b->out);
+	start = char_out_dropped(b->out);
+	assert_int_equal(thread_start(&thread, "writer", writer, b), 0);
+	hear_pattern(b->fd[0], 0, b->target, 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(char_out_dropped(b->out), start);
+}
+
+static void DC07_reader_that_is_gone_does_not_hurt(void **state)
+{
+	struct bench *b = *state;
+
+	for (enum kind kind = PIPE; kind <= TERMINAL; kind++) {
+		open_pair(b, kind);
+		create_out(b, 600000);
+		fd_close(&b->fd[0]);
+		/* No SIGPIPE: its default would end this program. */
+		write_pattern(b, 0, 300000);
+		assert_true(char_out_dropped(b->out) > 200000);
+		assert_int_equal(char_out_held(b->out), 0);
+		assert_int_equal(load(&b->lines), (int)kind + 1);
+		char_out_destroy(b->out, 100);
+		b->out = NULL;
+		fd_close(&b->fd[1]);
+	}
+}
+
+static void DC07_reader_that_goes_while_the_writer_waits(void **state)
+{
+	struct bench *b = *state;
+	pthread_t thread;
+
+	for (enum kind kind = PIPE; kind <= SOCKET; kind++) {
+		open_pair(b, kind);
+		create_out(b, 600000);
+		b->target = 600000;
+		assert_int_equal(thread_start(&thread, "writer", writer, b), 0);
+		while (char_out_held(b->out) < 65536)
+			nap(1);
+		fd_close(&b->fd[0]);
+		pthread_join(thread, NULL);
+		assert_true(char_out_dropped(b->out) > 0);
+		char_out_destroy(b->out, 0);
+		b->out = NULL;
+		fd_close(&b->fd[1]);
+	}
+}
+
+static void R10_full_disk_drops_and_R15_logs_ten_lines(void **state)
+{
+	struct bench *b = *state;
+
+	b->fd[1] = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	assert_true(b->fd[1] >= 0);
+	create_out(b, 600000);
+	for (unsigned int i = 0; i < 1000; i++)
+		char_out_write(b->out, (const uint8_t *)"x\n", 2);
+	assert_int_equal(char_out_dropped(b->out), 2000);
+	assert_in_range(load(&b->lines), 10, 21);
+}
+
+static FILE *file_with_pattern(size_t len)
+{
+	FILE *f = tmpfile();
+
+	assert_non_null(f);
+	for (size_t i = 0; i < len; i++)
+		putc(pattern(i), f);
+	rewind(f);
+	return f;
+}
+
+static void regular_file_takes_everything(void **state)
+{
+	struct bench *b = *state;
+	FILE *f = tmpfile();
+
+	create(b, -1, fileno(f));
+	write_pattern(b, 0, 500000);
+	char_destroy(b->chr, 0);
+	b->chr = NULL;
+	rewind(f);
+	for (size_t i = 0; i < 500000; i++)
+		if (getc(f) != pattern(i))
+			fail_msg("byte %zu is wrong", i);
+	assert_int_equal(getc(f), EOF);
+	fclose(f);
+}
+
+static void no_output_and_dev_null_swallow(void **state)
+{
+	struct bench *b = *state;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	create(b, -1, -1);
+	write_pattern(b, 0, 200000);
+	assert_int_equal(b->tapped, 200000);
+	char_cancel(b->chr);
+	char_resume(b->chr);
+	assert_int_equal(char_dropped(b->chr), 0);
+	char_destroy(b->chr, 100);
+	create(b, null, null);
+	write_pattern(b, 0, 200000);
+	assert_int_equal(char_dropped(b->chr), 0);
+	assert_int_equal(char_read(b->chr, (uint8_t[4]){ 0 }, 4), 0);
+	close(null);
+}
+
+static void destroy_flushes_what_can_go_out(void **state)
+{
+	struct bench *b = *state;
+	uint64_t start;
+	char buf[64];
+
+	open_pair(b, PIPE);
+	create(b, -1, b->fd[1]);
+	say(b, "no newline");
+	char_destroy(b->chr, 1000);
+	b->chr = NULL;
+	assert_int_equal(hear(b->fd[0], buf, sizeof(buf), 0), 10);
+	/* A reader that is stuck costs the time that was given, no more. */
+	create(b, -1, b->fd[1]);
+	write_pattern(b, 0, 100000);
+	char_cancel(b->chr);
+	start = clock_mono_ms();
+	char_destroy(b->chr, 100);
+	b->chr = NULL;
+	assert_in_range(clock_mono_ms() - start, 100, PATIENCE);
+}
+
+static void *second_writer(void *ctx)
+{
+	struct bench *b = ctx;
+
+	for (unsigned int i = 0; i < 20000; i++)
+		char_write(b->chr, (const uint8_t *)"bb\n", 3);
+	return NULL;
+}
+
+static void two_writers_lose_nothing(void **state)
+{
+	struct bench *b = *state;
+	size_t seen[256] = { 0 };
+	pthread_t thread[2];
+	uint8_t buf[4096];
+
+	open_pair(b, SOCKET);
+	create(b, -1, b->fd[1]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(thread_start(&thread[i], "w", second_writer,
+					      b), 0);
+	for (size_t sum = 0; sum < 120000;) {
+		size_t n = hear(b->fd[0], buf, sizeof(buf), PATIENCE);
+
+		assert_true(n > 0);
+		for (size_t i = 0; i < n; i++)
+			seen[buf[i]]++;
+		sum += n;
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(seen['b'], 80000);
+	assert_int_equal(seen['\n'], 40000);
+}
+
+static void on_alarm(int sig)
+{
+}
+
+static void R08_interrupted_calls_are_made_again(void **state)
+{
+	const struct sigaction act = { .sa_handler = on_alarm };
+	const struct itimerval often = { { 0, 500 }, { 0, 500 } };
+	const struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	struct bench *b = *state;
+	pid_t child;
+
+	open_pair(b, PIPE);
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		uint8_t buf[512];
+
+		close(b->fd[1]);
+		while (hear(b->fd[0], buf, sizeof(buf), PATIENCE) > 0)
+			nap(1);
+		_exit(0);
+	}
+	fd_close(&b->fd[0]);
+	create_out(b, 600000);
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	write_pattern(b, 0, 300000);
+	setitimer(ITIMER_REAL, &never, NULL);
+	assert_int_equal(char_out_dropped(b->out), 0);
+	kill(child, SIGKILL);
+}
+
+static void on_readable(void *ctx)
+{
+	struct bench *b = ctx;
+
+	store(&b->inside, 1);
+	__atomic_add_fetch(&b->told, 1, __ATOMIC_SEQ_CST);
+	while (load(&b->hold))
+		nap(1);
+	store(&b->inside, 0);
+}
+
+static void listen_to(struct bench *b)
+{
+	char_listen(b->chr, (struct char_listener){ on_readable, b });
+}
+
+static void input_is_told_and_read(void **state)
+{
+	struct bench *b = *state;
+	uint8_t buf[16];
+
+	for (enum kind kind = SOCKET; kind <= MASTER; kind++) {
+		open_pair(b, kind);
+		create(b, b->fd[1], -1);
+		store(&b->told, 0);
+		listen_to(b);
+		assert_int_equal(char_read(b->chr, buf, sizeof(buf)), 0);
+		fd_write_full(b->fd[0], "hello", 5);
+		wait_for(&b->told, 1);
+		assert_int_equal(char_read(b->chr, buf, 2), 2);
+		assert_memory_equal(buf, "he", 2);
+		assert_int_equal(char_read(b->chr, buf, 0), 0);
+		assert_int_equal(char_read(b->chr, buf, sizeof(buf)), 3);
+		assert_memory_equal(buf, "llo", 3);
+		char_destroy(b->chr, 0);
+		b->chr = NULL;
+		fd_close(&b->fd[0]);
+		fd_close(&b->fd[1]);
+	}
+}
+
+static void input_that_waits_is_told_to_a_new_listener(void **state)
+{
+	struct bench *b = *state;
+	uint8_t buf[16];
+
+	open_pair(b, SOCKET);
+	create(b, b->fd[1], -1);
+	fd_write_full(b->fd[0], "early", 5);
+	nap(50);
+	listen_to(b);
+	wait_for(&b->told, 1);
+	assert_int_equal(char_read(b->chr, buf, sizeof(buf)), 5);
+}
+
+static uint64_t cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void *feed(void *ctx)
+{
+	struct bench *b = ctx;
+	uint8_t buf[1000];
+
+	for (size_t at = 0; at < 200000; at += sizeof(buf)) {
+		for (size_t i = 0; i < sizeof(buf); i++)
+			buf[i] = pattern(at + i);
+		assert_int_equal(fd_write_full(b->fd[0], buf, sizeof(buf)), 0);
+	}
+	fd_close(&b->fd[0]);
+	return NULL;
+}
+
+static void DC06_input_faster_than_the_guest_waits_outside(void **state)
+{
+	struct bench *b = *state;
+	uint64_t before;
+	pthread_t thread;
+	uint8_t buf[64];
+	uint64_t end;
+
+	open_pair(b, SOCKET);
+	create(b, b->fd[1], -1);
+	listen_to(b);
+	assert_int_equal(thread_start(&thread, "feeder", feed, b), 0);
+	wait_for(&b->told, 1);
+	nap(50);
+	before = cpu_ms();
+	nap(200);
+	assert_true(cpu_ms() - before < 100); /* full, and nobody spins */
+	assert_in_range(load(&b->told), 1, 5);
+	end = clock_mono_ms() + PATIENCE;
+	for (size_t at = 0; at < 200000;) {
+		size_t n = char_read(b->chr, buf, 1 + at % sizeof(buf));
+
+		for (size_t i = 0; i < n; i++)
+			if (buf[i] != pattern(at + i))
+				fail_msg("byte %zu is wrong", at + i);
+		at += n;
+		if (!n)
+			nap(1);
+		assert_true(clock_mono_ms() < end);
+	}
+	pthread_join(thread, NULL);
+	nap(20);
+	before = cpu_ms();
+	nap(200);
+	assert_true(cpu_ms() - before < 100); /* the end does not spin either */
+	assert_int_equal(char_read(b->chr, buf, sizeof(buf)), 0);
+}
+
+static void regular_file_is_read_through(void **state)
+{
+	struct bench *b = *state;
+	FILE *f = file_with_pattern(10000);
+	uint8_t buf[16];
+	size_t at = 0;
+	size_t n;
+
+	create(b, fileno(f), -1);
+	listen_to(b);
+	wait_for(&b->told, 1);
+	while ((n = char_read(b->chr, buf, sizeof(buf))) > 0) {
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(buf[i], pattern(at + i));
+		at += n;
+	}
+	assert_int_equal(at, 10000);
+	fclose(f);
+}
+
+static void *let_go(void *ctx)
+{
+	struct bench *b = ctx;
+
+	nap(50);
+	store(&b->hold, 0);
+	return NULL;
+}
+
+static void removing_the_listener_waits_until_it_has_returned(void **state)
+{
+	struct bench *b = *state;
+	pthread_t thread;
+
+	open_pair(b, SOCKET);
+	create(b, b->fd[1], -1);
+	listen_to(b);
+	store(&b->hold, 1);
+	fd_write_full(b->fd[0], "x", 1);
+	wait_for(&b->inside, 1);
+	assert_int_equal(thread_start(&thread, "let-go", let_go, b), 0);
+	char_listen(b->chr, (struct char_listener){ NULL, NULL });
+	assert_int_equal(load(&b->inside), 0);
+	assert_int_equal(load(&b->hold), 0);
+	pthread_join(thread, NULL);
+	fd_write_full(b->fd[0], "y", 1);
+	nap(30);
+	assert_int_equal(load(&b->told), 1);
+}
+
+static void R06_without_descriptors_creation_fails_and_leaks_none(void **state)
+{
+	struct bench *b = *state;
+	struct char_config cfg = { 0, 0, { NULL, NULL } };
+	struct err err = { 0 };
+	struct rlimit old;
+	bool done = false;
+	int next;
+
+	open_pair(b, SOCKET);
+	cfg.in_fd = cfg.out_fd = b->fd[1];
+	next = dup(0);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &old);
+	for (int room = 0; !done; room++) {
+		struct rlimit limit = old;
+		struct char_dev *chr;
+		int fd;
+		int r;
+
+		limit.rlim_cur = (rlim_t)(next + room);
+		setrlimit(RLIMIT_NOFILE, &limit);
+		r = char_create(&chr, &cfg, b->loop, NULL, &err);
+		setrlimit(RLIMIT_NOFILE, &old);
+		done = r == 0;
+		if (!done) {
+			assert_null(chr);
+			/* F_DUPFD beyond the limit is -EINVAL in part. */
+			assert_true(r == -EMFILE || r == -EINVAL);
+			assert_non_null(strstr(err.text, "console"));
+		}
+		assert_true(room < 10);
+		char_destroy(chr, 0);
+		nap(20); /* the loop's thread closes the timers */
+		fd = dup(0);
+		assert_int_equal(fd, next);
+		close(fd);
+	}
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(line_goes_out_at_its_end),
+		T(partial_line_goes_out_by_itself),
+		T(many_bytes_go_out_without_a_newline),
+		T(terminal_gets_every_byte_at_once),
+		T(slow_reader_loses_nothing),
+		T(flags_of_a_shared_descriptor_stay_as_they_are),
+		T(descriptor_that_is_non_blocking_already_works_too),
+		T(DC01_reader_that_never_reads_is_given_up),
+		T(cancel_frees_a_waiting_writer_and_later_ones),
+		T(DC07_reader_that_is_gone_does_not_hurt),
+		T(DC07_reader_that_goes_while_the_writer_waits),
+		T(R10_full_disk_drops_and_R15_logs_ten_lines),
+		T(regular_file_takes_everything),
+		T(no_output_and_dev_null_swallow),
+		T(destroy_flushes_what_can_go_out),
+		T(two_writers_lose_nothing),
+		T(R08_interrupted_calls_are_made_again),
+		T(input_is_told_and_read),
+		T(input_that_waits_is_told_to_a_new_listener),
+		T(DC06_input_faster_than_the_guest_waits_outside),
+		T(regular_file_is_read_through),
+		T(removing_the_listener_waits_until_it_has_returned),
+		T(R06_without_descriptors_creation_fails_and_leaks_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
