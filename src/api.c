@@ -391,6 +391,7 @@ void vireo_stats(struct vireo_vm *vm,
 
 	if (!vm || !fn)
 		return;
+	pthread_mutex_lock(&vm->board_lock);
 	pthread_mutex_lock(&vm->lock);
 	time_row(fn, ctx, "create", vm->created_ns, vm->started_ns);
 	time_row(fn, ctx, "first exit", vm->created_ns,
@@ -402,6 +403,10 @@ void vireo_stats(struct vireo_vm *vm,
 	row.name = "console bytes dropped";
 	row.value = char_dropped(vm->console);
 	fn(ctx, &row);
+	row = (struct vireo_stat){ "memory", "guest pages touched",
+				   ram_resident(&vm->board.ram) / 1024, "KiB" };
+	fn(ctx, &row);
 	stats_report(&vm->total, fn, ctx);
 	pthread_mutex_unlock(&vm->lock);
+	pthread_mutex_unlock(&vm->board_lock);
 }

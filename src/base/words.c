@@ -2,6 +2,7 @@
 /* See words.h. */
 #include "base/words.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define LONGEST 32 /* words compared; longer ones are nobody's key */
@@ -38,7 +39,7 @@ const char *words_next(const char *list, bool first, char *key, char *value,
 	return list + len + (list[len] == ',');
 }
 
-/* Levenshtein distance with one row; words up to LONGEST. */
+/* Levenshtein distance with one row; a word over LONGEST is far from all. */
 static size_t distance(const char *a, const char *b)
 {
 	size_t row[LONGEST + 1];
@@ -46,7 +47,7 @@ static size_t distance(const char *a, const char *b)
 	size_t lb = strlen(b);
 
 	if (la > LONGEST || lb > LONGEST)
-		return LONGEST;
+		return SIZE_MAX;
 	for (size_t j = 0; j <= lb; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= la; i++) {

@@ -28,7 +28,8 @@ static const struct key keys[] = {
 	{ { .name = "cmdline",
 	    .arg = "TEXT",
 	    .summary = "kernel parameters, after vireo's own",
-	    .help = "vireo's own parameters are \"console=ttyS0 panic=-1\" "
+	    .help = "vireo's own parameters are \"console=ttyS0 panic=-1 "
+		    "pci=off\" "
 		    "(no console= when the console is off). Given twice, the "
 		    "texts are joined with a blank.",
 	    .example = "--cmdline \"quiet init=/bin/sh\"",

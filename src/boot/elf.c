@@ -100,7 +100,7 @@ static struct phdr phdr_at(const struct elf *elf, unsigned int i)
 	const uint8_t *p = elf->image + elf->phoff;
 
 	if (elf->wide) {
-		p += i * 56;
+		p += (size_t)i * 56;
 		return (struct phdr){
 			.type = le32_at(p),
 			.offset = le64_at(p + 8),
@@ -111,7 +111,7 @@ static struct phdr phdr_at(const struct elf *elf, unsigned int i)
 			.align = le64_at(p + 48),
 		};
 	}
-	p += i * 32;
+	p += (size_t)i * 32;
 	return (struct phdr){
 		.type = le32_at(p),
 		.offset = le32_at(p + 4),

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -301,6 +302,17 @@ static void print_stat(void *ctx, const struct vireo_stat *stat)
 		(unsigned long long)stat->value, stat->unit);
 }
 
+/* What the process needed, guest pages included. */
+static void print_process(const char **group)
+{
+	struct vireo_stat row = { "process", "peak resident memory", 0, "KiB" };
+	struct rusage use;
+
+	getrusage(RUSAGE_SELF, &use);
+	row.value = (uint64_t)use.ru_maxrss;
+	print_stat(group, &row);
+}
+
 /* The console's last bytes go out before we speak of them. */
 static int finish_run(struct run *run, const struct vireo_end *end)
 {
@@ -310,8 +322,10 @@ static int finish_run(struct run *run, const struct vireo_end *end)
 	terminal_restore();
 	if (!run->opts.quiet)
 		tell_end(end);
-	if (stats && strcmp(stats, "false"))
+	if (stats && strcmp(stats, "false")) {
 		vireo_stats(run->vm, print_stat, &group);
+		print_process(&group);
+	}
 	return end->exit_code;
 }
 

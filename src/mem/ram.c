@@ -13,6 +13,7 @@
 #include "base/num.h"
 
 #define HUGE_SIZE (2 * MIB)
+#define PAGE      4096
 
 static int make_fd(struct ram *ram, struct err *err)
 {
@@ -101,6 +102,23 @@ int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
 	}
 	advise(ram);
 	return 0;
+}
+
+uint64_t ram_resident(const struct ram *ram)
+{
+	uint8_t in_core[2048];
+	const uint64_t chunk = sizeof(in_core) * PAGE;
+	uint64_t pages = 0;
+
+	for (uint64_t at = 0; at < ram->size; at += chunk) {
+		uint64_t len = min_u64(chunk, ram->size - at);
+
+		if (mincore(ram->hva + at, len, in_core) < 0)
+			return 0;
+		for (uint64_t i = 0; i < len / PAGE; i++)
+			pages += in_core[i] & 1;
+	}
+	return pages * PAGE;
 }
 
 void ram_destroy(struct ram *ram)

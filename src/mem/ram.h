@@ -29,6 +29,9 @@ struct ram {
  * zero and not touched yet. -ENOMEM with the reason and a remedy. */
 int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
 	       struct err *err);
+/* Bytes of it that the host holds in memory now; 0 when it cannot tell. */
+uint64_t ram_resident(const struct ram *ram);
+
 /* Accepts a zeroed or destroyed object. */
 void ram_destroy(struct ram *ram);
 

@@ -228,8 +228,9 @@ static int compose_cmdline(struct load *load, struct err *err)
 	size_t len;
 
 	if (!cfg->cmdline_only)
-		own = cfg->console == CONSOLE_NONE ? "panic=-1"
-						   : "console=ttyS0 panic=-1";
+		own = cfg->console == CONSOLE_NONE
+			      ? "panic=-1 pci=off"
+			      : "console=ttyS0 panic=-1 pci=off";
 	snprintf(load->cmdline, sizeof(load->cmdline), "%s%s%s", own,
 		 *own && *cfg->cmdline ? " " : "", cfg->cmdline);
 	load->handoff.cmdline = load->cmdline;
