@@ -55,7 +55,7 @@ struct image image_bzimage(void)
 	put16(p + 0x1fe, 0xaa55);
 	p[0x200] = 0xeb;
 	p[0x201] = 0x6a;
-	memcpy(p + 0x202, "HdrS", 4);
+	put32(p + 0x202, 0x53726448);
 	put16(p + 0x206, 0x020f);
 	p[0x211] = 1;
 	put32(p + 0x22c, 0x7fffffff);
@@ -80,20 +80,26 @@ static void put_word(uint8_t **p, int bits, uint64_t v)
 	*p += bits / 8;
 }
 
-static void put_phdr(struct image *image, unsigned int i, uint32_t type,
-		     uint64_t offset, uint64_t addr, uint64_t filesz,
-		     uint64_t memsz)
+struct phdr {
+	uint32_t type;
+	uint64_t offset;
+	uint64_t addr; /* virtual and physical */
+	uint64_t filesz;
+	uint64_t memsz;
+};
+
+static void put_phdr(struct image *image, unsigned int i, struct phdr ph)
 {
 	int bits = image->bytes[4] == 2 ? 64 : 32;
 	uint8_t *p = elf_phdr(image, i);
 
-	put32(p, type);
+	put32(p, ph.type);
 	p += bits == 64 ? 8 : 4;
-	put_word(&p, bits, offset);
-	put_word(&p, bits, addr);
-	put_word(&p, bits, addr);
-	put_word(&p, bits, filesz);
-	put_word(&p, bits, memsz);
+	put_word(&p, bits, ph.offset);
+	put_word(&p, bits, ph.addr);
+	put_word(&p, bits, ph.addr);
+	put_word(&p, bits, ph.filesz);
+	put_word(&p, bits, ph.memsz);
 	p += bits == 64 ? 0 : 4;
 	put_word(&p, bits, 4);
 }
@@ -101,7 +107,8 @@ static void put_phdr(struct image *image, unsigned int i, uint32_t type,
 uint8_t *elf_phdr(struct image *image, unsigned int i)
 {
 	return image->bytes +
-	       (image->bytes[4] == 2 ? 64 + i * 56 : 52 + i * 32);
+	       (image->bytes[4] == 2 ? 64 + (size_t)i * 56
+				     : 52 + (size_t)i * 32);
 }
 
 /* A note of another owner, then the one that counts. */
@@ -125,7 +132,7 @@ struct image image_elf(int bits)
 	uint8_t *p = image.bytes;
 	int wide = bits == 64;
 
-	memcpy(p, "\177ELF", 4);
+	put32(p, 0x464c457f);
 	p[4] = wide ? 2 : 1;
 	p[5] = 1;
 	p[6] = 1;
@@ -135,9 +142,10 @@ struct image image_elf(int bits)
 	put32(p + (wide ? 32 : 28), wide ? 64 : 52);
 	put16(p + (wide ? 54 : 42), wide ? 56 : 32);
 	put16(p + (wide ? 56 : 44), 3);
-	put_phdr(&image, 0, 1, ELF_TEXT, 0x100000, 0x100, 0x1000);
-	put_phdr(&image, 1, 1, 0, 0x300000, 0, 0x1000);
-	put_phdr(&image, 2, 4, ELF_NOTE, 0, 0x40, 0x40);
+	put_phdr(&image, 0, (struct phdr){ 1, ELF_TEXT, 0x100000, 0x100,
+					   0x1000 });
+	put_phdr(&image, 1, (struct phdr){ 1, 0, 0x300000, 0, 0x1000 });
+	put_phdr(&image, 2, (struct phdr){ 4, ELF_NOTE, 0, 0x40, 0x40 });
 	put_notes(p + ELF_NOTE);
 	return image;
 }

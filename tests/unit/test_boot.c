@@ -156,7 +156,7 @@ static void B07_arm64_image_names_this_machine_too(void **state)
 	uint8_t bytes[0x3c] = { 0 };
 	struct image image = { bytes, sizeof(bytes) };
 
-	memcpy(bytes + 0x38, "ARM\x64", 4);
+	put32(bytes + 0x38, 0x644d5241);
 	assert_refused(&image, BOOT_FORMAT_AUTO, "x86_64");
 	image.len--;
 	assert_refused(&image, BOOT_FORMAT_AUTO, "not a kernel image");

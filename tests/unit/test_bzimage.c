@@ -148,6 +148,19 @@ static void B03_bzimage_with_a_field_that_lies_is_refused(void **state)
 	parse(image);
 }
 
+/* The last values on the good side. */
+static void bzimage_at_the_limits_is_taken(void **state)
+{
+	struct image *image = *state;
+
+	put16(image->bytes + 0x206, 0x020c);
+	image->bytes[0x201] = 0x66;
+	put32(image->bytes + 0x230, 4096);
+	assert_int_equal(parse(image).setup_size, 0x268 - 0x1f1);
+	image->bytes[0x201] = 0x8e;
+	assert_int_equal(parse(image).setup_size, 0x290 - 0x1f1);
+}
+
 static void B03_bzimage_init_size_is_at_least_the_kernel(void **state)
 {
 	struct image *image = *state;
@@ -229,6 +242,7 @@ int main(void)
 		T(bzimage_payload_is_counted_from_the_image_start),
 		T(bzimage_without_payload_length_has_no_payload),
 		T(bzimage_bytes_behind_syssize_are_not_loaded),
+		T(bzimage_at_the_limits_is_taken),
 		T(B02_bzimage_truncated_at_any_length_is_refused),
 		T(B03_bzimage_with_a_field_that_lies_is_refused),
 		T(B03_bzimage_init_size_is_at_least_the_kernel),

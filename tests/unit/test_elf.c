@@ -96,6 +96,17 @@ static void elf_notes_may_be_aligned_to_8(void **state)
 	assert_refused(image, BOOT_FORMAT_PVH, "note");
 }
 
+static void elf32_notes_may_be_aligned_to_8(void **state)
+{
+	struct image narrow = image_elf(32);
+
+	put32(narrow.bytes + ELF_NOTE, 5);
+	put32(narrow.bytes + ELF_NOTE + 4, 0);
+	put32(elf_phdr(&narrow, 2) + 28, 8);
+	assert_int_equal(parse(&narrow, BOOT_FORMAT_PVH).entry_gpa, 0x100020);
+	image_free(&narrow);
+}
+
 static void elf_format_linux_enters_at_e_entry(void **state)
 {
 	struct boot_image out = parse(*state, BOOT_FORMAT_LINUX);
@@ -121,6 +132,22 @@ static void elf_entry_may_be_virtual(void **state)
 	put64(image->bytes + 24, 0xffffffff81000abc);
 	put64(elf_phdr(image, 0) + P_VADDR, 0xffffffff81000000);
 	assert_int_equal(parse(image, BOOT_FORMAT_LINUX).entry_gpa, 0x100abc);
+	put64(image->bytes + 24, 0xffffffff81000000);
+	assert_int_equal(parse(image, BOOT_FORMAT_LINUX).entry_gpa, 0x100000);
+}
+
+/* Not by the segment beside it, nor by one that is not loaded. */
+static void elf_virtual_entry_outside_its_segment_is_refused(void **state)
+{
+	struct image *image = *state;
+
+	put64(image->bytes + 24, 0xffffffff81001000);
+	put64(elf_phdr(image, 0) + P_VADDR, 0xffffffff81000000);
+	put64(elf_phdr(image, 1) + P_PADDR, 0x101000);
+	assert_refused(image, BOOT_FORMAT_LINUX, "outside");
+	put64(elf_phdr(image, 2) + P_VADDR, 0xffffffff81001000);
+	put64(elf_phdr(image, 2) + P_PADDR, 0x100000);
+	assert_refused(image, BOOT_FORMAT_LINUX, "outside");
 }
 
 static void elf32_without_note_or_multiboot_header_is_refused(void **state)
@@ -301,6 +328,15 @@ static void B06_pvh_entry_above_4_gib_is_refused(void **state)
 			 0x100000000);
 }
 
+static void B06_pvh_entry_just_below_4_gib_is_taken(void **state)
+{
+	struct image *image = *state;
+
+	put64(elf_phdr(image, 1) + P_PADDR, 0xfffff000);
+	put64(image->bytes + ELF_NOTE + 24 + 16, 0xffffffff);
+	assert_int_equal(parse(image, BOOT_FORMAT_PVH).entry_gpa, 0xffffffff);
+}
+
 static void B06_pvh_without_note_is_refused(void **state)
 {
 	struct image *image = *state;
@@ -375,6 +411,7 @@ static void B06_worst_case_of_notes_ends_within_100_ms(void **state)
 				     &err),
 			 -ENOEXEC);
 	assert_true(clock_mono_ms() - start <= 100);
+	assert_non_null(strstr(err.text, "without a PVH note"));
 	image_free(&image);
 }
 
@@ -415,9 +452,11 @@ int main(void)
 		T(elf32_is_read_like_elf64),
 		T(elf_pvh_note_of_four_bytes_is_taken),
 		T(elf_notes_may_be_aligned_to_8),
+		T(elf32_notes_may_be_aligned_to_8),
 		T(elf_format_linux_enters_at_e_entry),
 		T(elf_without_note_is_taken_as_linux),
 		T(elf_entry_may_be_virtual),
+		T(elf_virtual_entry_outside_its_segment_is_refused),
 		T(elf32_without_note_or_multiboot_header_is_refused),
 		T(elf_truncated_at_any_length_is_refused),
 		T(B05_elf_with_a_field_that_lies_is_refused),
@@ -428,6 +467,7 @@ int main(void)
 		T(B05_elf_segments_that_touch_are_loaded),
 		T(B06_elf_entry_outside_the_segments_is_refused),
 		T(B06_pvh_entry_above_4_gib_is_refused),
+		T(B06_pvh_entry_just_below_4_gib_is_taken),
 		T(B06_pvh_without_note_is_refused),
 		T(B06_pvh_note_of_a_wrong_size_is_refused),
 		T(B06_note_larger_than_its_segment_is_refused),

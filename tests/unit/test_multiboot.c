@@ -82,6 +82,18 @@ static void multiboot_without_end_addresses_loads_the_whole_file(void **state)
 	out = parse(image, BOOT_FORMAT_AUTO);
 	assert_int_equal(out.segment[0].file_size, image->len);
 	assert_int_equal(out.segment[0].mem_size, image->len);
+	put32(image->bytes + MB_HEADER + 16, 0x100000 + MB_HEADER);
+	out = parse(image, BOOT_FORMAT_AUTO);
+	assert_int_equal(out.segment[0].file_size, image->len - MB_HEADER);
+}
+
+static void multiboot_header_may_come_first(void **state)
+{
+	struct image *image = *state;
+
+	memmove(image->bytes, image->bytes + MB_HEADER, 32);
+	put32(image->bytes + 12, 0x100000);
+	assert_int_equal(parse(image, BOOT_FORMAT_AUTO).segment[0].offset, 0);
 }
 
 static void multiboot_asks_for_memory_and_video_and_is_taken(void **state)
@@ -125,8 +137,8 @@ static void multiboot_header_off_a_4_byte_boundary_is_not_seen(void **state)
 static void multiboot_header_is_looked_for_in_8_kib(void **state)
 {
 	struct image *image = *state;
-	uint8_t *p = test_calloc(1, 3 * 8192);
-	struct image big = { p, 3 * 8192 };
+	uint8_t *p = test_calloc(1, 0x6000);
+	struct image big = { p, 0x6000 };
 
 	memcpy(p + 8192 - 12, image->bytes + MB_HEADER, 32);
 	put32(p + 8192 - 12 + 12, 0x102000 - 12);
@@ -279,6 +291,7 @@ int main(void)
 		T(multiboot_is_loaded_by_the_addresses_in_its_header),
 		T(multiboot_may_load_only_what_follows_the_header),
 		T(multiboot_without_end_addresses_loads_the_whole_file),
+		T(multiboot_header_may_come_first),
 		T(multiboot_asks_for_memory_and_video_and_is_taken),
 		T(multiboot_that_requires_the_unknown_is_refused),
 		T(multiboot_with_a_wrong_checksum_is_not_one),
