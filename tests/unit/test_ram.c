@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* src/mem/ram.c: the mapping behind guest RAM. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "mem/ram.h"
+
+/* The VmFlags of the mapping that starts at @addr. */
+static void vm_flags(const void *addr, char *flags, size_t cap)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long long want = (uintptr_t)addr;
+	bool here = false;
+	char line[512];
+
+	assert_non_null(f);
+	flags[0] = '\0';
+	while (fgets(line, sizeof(line), f)) {
+		unsigned long long start;
+		unsigned long long end;
+
+		if (sscanf(line, "%llx-%llx ", &start, &end) == 2)
+			here = start == want;
+		else if (here && !strncmp(line, "VmFlags:", 8))
+			snprintf(flags, cap, "%s", line + 8);
+	}
+	fclose(f);
+}
+
+static void check_mapping(enum ram_backing backing)
+{
+	struct ram ram;
+	struct err err = { 0 };
+	char flags[512];
+
+	assert_int_equal(ram_create(&ram, 4 * MIB, backing, &err), 0);
+	assert_int_equal((uintptr_t)ram.hva % (2 * MIB), 0);
+	assert_int_equal(ram.size, 4 * MIB);
+	assert_int_equal(ram.hva[0], 0);
+	assert_int_equal(ram.hva[4 * MIB - 1], 0);
+	ram.hva[4 * MIB - 1] = 1;
+	/* Not inherited by fork, not in a core dump (R20). */
+	vm_flags(ram.hva, flags, sizeof(flags));
+	assert_non_null(strstr(flags, " dc"));
+	assert_non_null(strstr(flags, " dd"));
+	ram_destroy(&ram);
+	ram_destroy(&ram);
+}
+
+static void R20_private_ram_is_aligned_zero_and_not_dumped(void **state)
+{
+	check_mapping(RAM_PRIVATE);
+}
+
+static void R20_memfd_ram_is_aligned_zero_and_not_dumped(void **state)
+{
+	check_mapping(RAM_MEMFD);
+}
+
+static void R11_memfd_ram_cannot_be_shrunk_under_the_guest(void **state)
+{
+	struct ram ram;
+	struct err err;
+
+	assert_int_equal(ram_create(&ram, 4 * MIB, RAM_MEMFD, &err), 0);
+	assert_true(ram.fd >= 0);
+	assert_true(fcntl(ram.fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(ftruncate(ram.fd, 4096), -1);
+	assert_int_equal(errno, EPERM);
+	ram_destroy(&ram);
+	assert_int_equal(ram.fd, -1);
+}
+
+static void B12_ram_that_no_host_has_is_refused_with_the_key(void **state)
+{
+	static const uint64_t sizes[] = {
+		UINT64_MAX,
+		UINT64_MAX - 4095,
+		UINT64_C(1) << 63,
+		(UINT64_C(1) << 63) - 4096,
+		UINT64_C(1) << 62,
+		UINT64_C(1) << 47,
+	};
+	struct ram ram;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (int b = RAM_PRIVATE; b <= RAM_MEMFD; b++) {
+			struct err err = { 0 };
+
+			assert_true(ram_create(&ram, sizes[i],
+					       (enum ram_backing)b,
+					       &err) < 0);
+			assert_string_equal(err.key, "memory");
+			assert_null(ram.hva);
+			assert_null(ram.map);
+			assert_int_equal(ram.fd, -1);
+		}
+	}
+}
+
+static void ram_destroy_of_a_zeroed_object_closes_nothing(void **state)
+{
+	struct ram ram = { 0 };
+
+	ram_destroy(&ram);
+	assert_true(fcntl(0, F_GETFD) >= 0 || errno == EBADF);
+	assert_null(ram.hva);
+}
+
+static void ram_without_huge_pages_is_refused_with_a_remedy(void **state)
+{
+	struct err err = { 0 };
+	struct ram ram;
+
+	/* More huge pages than any host has reserved. */
+	assert_true(ram_create(&ram, UINT64_C(1) << 46, RAM_HUGETLB, &err) < 0);
+	assert_string_equal(err.key, "memory");
+	assert_null(ram.hva);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			R20_private_ram_is_aligned_zero_and_not_dumped),
+		cmocka_unit_test(R20_memfd_ram_is_aligned_zero_and_not_dumped),
+		cmocka_unit_test(
+			R11_memfd_ram_cannot_be_shrunk_under_the_guest),
+		cmocka_unit_test(
+			B12_ram_that_no_host_has_is_refused_with_the_key),
+		cmocka_unit_test(ram_destroy_of_a_zeroed_object_closes_nothing),
+		cmocka_unit_test(
+			ram_without_huge_pages_is_refused_with_a_remedy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
