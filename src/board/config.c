@@ -118,7 +118,7 @@ static int parse_choice(int *out, const char *v, const char *const *words,
 
 static int parse_ms(uint64_t *out, const char *v, struct err *e)
 {
-	uint64_t ms;
+	uint64_t ms = 0;
 
 	if (num_parse_ms(&ms, v) < 0 || ms == 0 || ms > MS_MAX)
 		return err_set(e, -EINVAL,
@@ -232,7 +232,7 @@ static int memory_item(struct config *c, const char *key, const char *value,
 		       struct err *e)
 {
 	static const char *const words[] = { "private", "memfd", "hugetlb" };
-	int choice;
+	int choice = 0;
 	int r;
 
 	if (strcmp(key, "backing"))
@@ -314,7 +314,7 @@ int config_parse_cpu(struct config *c, const char *v, struct err *e)
 int config_parse_irqchip(struct config *c, const char *v, struct err *e)
 {
 	static const char *const words[] = { "full", "split" };
-	int choice;
+	int choice = 0;
 	int r = parse_choice(&choice, v, words, 2, e);
 
 	if (!r)
@@ -364,7 +364,7 @@ int config_parse_idle_timeout(struct config *c, const char *v, struct err *e)
 int config_parse_on_reboot(struct config *c, const char *v, struct err *e)
 {
 	static const char *const words[] = { "exit", "restart" };
-	int choice;
+	int choice = 0;
 	int r = parse_choice(&choice, v, words, 2, e);
 
 	if (!r)
@@ -400,7 +400,7 @@ int config_parse_stats(struct config *c, const char *v, struct err *e)
 int config_parse_log_level(struct config *c, const char *v, struct err *e)
 {
 	static const char *const words[] = { "error", "warn", "info", "debug" };
-	int choice;
+	int choice = 0;
 	int r = parse_choice(&choice, v, words, 4, e);
 
 	if (!r)

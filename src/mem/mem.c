@@ -75,7 +75,7 @@ static uint8_t *part_at(const struct mem *m, uint64_t gpa, uint64_t len,
 
 bool mem_is_ram(const struct mem *m, uint64_t gpa, uint64_t len)
 {
-	uint64_t part;
+	uint64_t part = 0;
 
 	for (; len; gpa += part, len -= part)
 		if (!part_at(m, gpa, len, &part))
@@ -86,7 +86,7 @@ bool mem_is_ram(const struct mem *m, uint64_t gpa, uint64_t len)
 int mem_read(const struct mem *m, void *dst, uint64_t gpa, uint64_t len)
 {
 	uint8_t *to = dst;
-	uint64_t part;
+	uint64_t part = 0;
 
 	if (!mem_is_ram(m, gpa, len))
 		return -EFAULT;
@@ -102,7 +102,7 @@ int mem_read(const struct mem *m, void *dst, uint64_t gpa, uint64_t len)
 int mem_write(const struct mem *m, uint64_t gpa, const void *src, uint64_t len)
 {
 	const uint8_t *from = src;
-	uint64_t part;
+	uint64_t part = 0;
 
 	if (!mem_is_ram(m, gpa, len))
 		return -EFAULT;
@@ -117,7 +117,7 @@ int mem_write(const struct mem *m, uint64_t gpa, const void *src, uint64_t len)
 
 int mem_fill(const struct mem *m, uint64_t gpa, uint8_t byte, uint64_t len)
 {
-	uint64_t part;
+	uint64_t part = 0;
 
 	if (!mem_is_ram(m, gpa, len))
 		return -EFAULT;
