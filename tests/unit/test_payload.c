@@ -323,6 +323,21 @@ static void payload_lz4_of_two_frames_is_unpacked(void **state)
 	assert_memory_equal(p->room, p->plain, 300);
 }
 
+static void payload_lz4_block_without_bytes_is_skipped(void **state)
+{
+	struct payload *p = *state;
+	struct err err;
+	size_t len;
+
+	put32(p->packed, 0x184c2102);
+	put32(p->packed + 4, 1);
+	p->packed[8] = 0;
+	/* the next frame's magic may follow any block */
+	p->len = 9 + pack_lz4(p->packed + 9, p->plain, 100);
+	assert_int_equal(unpack(p, 100, &len, &err), 0);
+	assert_memory_equal(p->room, p->plain, 100);
+}
+
 static void payload_lz4_block_that_lies_is_refused(void **state)
 {
 	static const uint32_t sizes[] = { 0, 1, 0x7fffffff, 0x80000000,
@@ -441,6 +456,7 @@ int main(void)
 		T(payload_with_a_flipped_bit_is_refused),
 		T(payload_lz4_with_the_wrong_size_behind_it_is_refused),
 		T(payload_lz4_of_two_frames_is_unpacked),
+		T(payload_lz4_block_without_bytes_is_skipped),
 		T(payload_lz4_block_that_lies_is_refused),
 		T(payload_lz4_block_that_is_too_long_is_refused),
 		T(payload_xz_with_a_dictionary_over_96_mib_is_refused),
