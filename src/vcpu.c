@@ -88,13 +88,15 @@ static void handle_io(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->kvm.run;
 	uint64_t bytes = (uint64_t)run->io.size * run->io.count;
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	uint8_t *data;
 
-	if (!range_ok(run->io.data_offset, bytes, vcpu->kvm.run_size)) {
+	if (run->io.size > sizeof(uint64_t) ||
+	    !range_ok(run->io.data_offset, bytes, vcpu->kvm.run_size)) {
 		end(vcpu, VIREO_KVM_ERROR,
 		    "KVM's I/O data lies outside kvm_run");
 		return;
 	}
+	data = (uint8_t *)run + run->io.data_offset;
 	stats_port(&vcpu->stats, run->io.port);
 	for (uint32_t i = 0; i < run->io.count; i++)
 		port_access(&vcpu->host->board->pio, run->io.port,
