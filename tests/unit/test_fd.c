@@ -69,7 +69,7 @@ static void assert_not_read(const char *path, size_t max, const char *word)
 	assert_true(clock_mono_ms() - start < 1000); /* never blocks */
 }
 
-static void B01_what_is_no_regular_file_is_refused_without_blocking(
+static void B01_what_is_no_file_is_refused_without_blocking(
 	void **state)
 {
 	const char *fifo = path_of("fifo");
@@ -240,7 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-			B01_what_is_no_regular_file_is_refused_without_blocking),
+			B01_what_is_no_file_is_refused_without_blocking),
 		cmocka_unit_test(B01_empty_file_is_refused),
 		cmocka_unit_test(fd_file_larger_than_the_limit_is_refused),
 		cmocka_unit_test(

@@ -66,7 +66,7 @@ static void words_empty_items_are_items(void **state)
 	assert_false(bad);
 }
 
-static void words_item_of_just_the_capacity_fits_and_one_more_does_not(
+static void words_item_of_the_capacity_fits_and_one_more_does_not(
 	void **state)
 {
 	char key[CAP];
@@ -125,7 +125,7 @@ int main(void)
 		cmocka_unit_test(words_first_item_with_equals_is_a_key),
 		cmocka_unit_test(words_empty_items_are_items),
 		cmocka_unit_test(
-			words_item_of_just_the_capacity_fits_and_one_more_does_not),
+			words_item_of_the_capacity_fits_and_one_more_does_not),
 		cmocka_unit_test(words_nearest_finds_a_slip_of_the_finger),
 		cmocka_unit_test(words_nearest_of_a_stranger_is_nobody),
 	};
