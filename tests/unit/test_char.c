@@ -373,6 +373,31 @@ static void DC01_reader_that_never_reads_is_given_up(void **state)
 	assert_in_range(load(&b->lines), 4, 8);
 }
 
+/* poll() says "ready" when one page of a pipe is free. A larger write would
+ * block, with nobody able to end the wait. */
+static void nearly_full_pipe_does_not_block_a_write(void **state)
+{
+	struct bench *b = *state;
+	uint8_t page[4096] = { 0 };
+	int size;
+
+	open_pair(b, PIPE);
+	size = fcntl(b->fd[1], F_GETPIPE_SZ);
+	for (int i = 0; i < size; i += 4096)
+		fd_write_full(b->fd[1], page, sizeof(page));
+	create_out(b, 100);
+	write_pattern(b, 0, 200000);
+	assert_int_equal(char_out_held(b->out), 65536);
+	assert_int_equal(char_out_dropped(b->out), 200000 - 65536);
+	for (size_t held = 65536 - 4096; held > 40000; held -= 4096) {
+		uint64_t end = clock_mono_ms() + PATIENCE;
+
+		fd_read_full(b->fd[0], page, sizeof(page));
+		while (char_out_held(b->out) != held)
+			assert_true(clock_mono_ms() < end);
+	}
+}
+
 static void cancel_frees_a_waiting_writer_and_later_ones(void **state)
 {
 	struct bench *b = *state;
@@ -811,6 +836,7 @@ int main(void)
 		T(flags_of_a_shared_descriptor_stay_as_they_are),
 		T(descriptor_that_is_non_blocking_already_works_too),
 		T(DC01_reader_that_never_reads_is_given_up),
+		T(nearly_full_pipe_does_not_block_a_write),
 		T(cancel_frees_a_waiting_writer_and_later_ones),
 		T(DC07_reader_that_is_gone_does_not_hurt),
 		T(DC07_reader_that_goes_while_the_writer_waits),
