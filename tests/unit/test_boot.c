@@ -115,7 +115,7 @@ static void B04_damaged_bzimage_is_not_tried_as_multiboot(void **state)
 	image_free(&other);
 }
 
-static void boot_forced_format_that_does_not_fit_is_refused(void **state)
+static void boot_forced_format_that_is_wrong_is_refused(void **state)
 {
 	struct image elf = image_elf(64);
 
@@ -124,7 +124,7 @@ static void boot_forced_format_that_does_not_fit_is_refused(void **state)
 	image_free(&elf);
 }
 
-static void B07_images_of_other_machines_are_refused_by_name(void **state)
+static void B07_images_for_others_are_refused_by_name(void **state)
 {
 	static const struct {
 		size_t at;
@@ -162,10 +162,13 @@ static void B07_arm64_image_names_this_machine_too(void **state)
 	assert_refused(&image, BOOT_FORMAT_AUTO, "not a kernel image");
 }
 
-static void B08_compressed_image_is_refused_by_its_kind(void **state)
+static void B08_compressed_image_is_refused_by_kind(void **state)
 {
 	static const char *const magics[] = {
-		"\x1f\x8b", "\xfd\x37zXZ", "\x28\xb5\x2f\xfd", "\x02\x21\x4c\x18",
+		"\x1f\x8b",
+		"\xfd\x37zXZ",
+		"\x28\xb5\x2f\xfd",
+		"\x02\x21\x4c\x18",
 	};
 	static const char *const words[] = { "gzip", "xz", "zstd", "lz4" };
 	uint8_t bytes[16] = { 0 };
@@ -214,11 +217,11 @@ int main(void)
 		cmocka_unit_test(B04_hdrs_in_an_elf_file_makes_it_a_bzimage),
 		cmocka_unit_test(B04_elf_magic_in_a_bzimage_changes_nothing),
 		cmocka_unit_test(B04_damaged_bzimage_is_not_tried_as_multiboot),
-		cmocka_unit_test(boot_forced_format_that_does_not_fit_is_refused),
-		cmocka_unit_test(B07_images_of_other_machines_are_refused_by_name),
+		cmocka_unit_test(boot_forced_format_that_is_wrong_is_refused),
+		cmocka_unit_test(B07_images_for_others_are_refused_by_name),
 		cmocka_unit_test(B07_arm64_image_names_this_machine_too),
 		cmocka_unit_test(
-			B08_compressed_image_is_refused_by_its_kind),
+			B08_compressed_image_is_refused_by_kind),
 		cmocka_unit_test(boot_format_words_are_read_and_written),
 		cmocka_unit_test(boot_format_unknown_word_is_refused),
 	};
