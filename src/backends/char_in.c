@@ -19,8 +19,8 @@
 #include "base/fd.h"
 #include "base/num.h"
 
-#define AT_ONCE_NS  1
-#define RECHECK_NS  250000000 /* is it our turn at the terminal? */
+#define AT_ONCE_NS 1
+#define RECHECK_NS 250000000 /* is it our turn at the terminal? */
 
 struct char_in {
 	int fd; /* owned; -1: none */

@@ -21,11 +21,11 @@
 #define PM1_ENABLES (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC)
 
 /* PM1 control */
-#define CONTROL_SCI_EN   0x0001 /* always set: ACPI mode */
-#define CONTROL_BM_RLD   0x0002
-#define CONTROL_SLP_TYP  10 /* three bits from here */
-#define CONTROL_SLP_EN   0x2000 /* write-only */
-#define CONTROL_KEPT     (CONTROL_BM_RLD | 7 << CONTROL_SLP_TYP)
+#define CONTROL_SCI_EN  0x0001 /* always set: ACPI mode */
+#define CONTROL_BM_RLD  0x0002
+#define CONTROL_SLP_TYP 10     /* three bits from here */
+#define CONTROL_SLP_EN  0x2000 /* write-only */
+#define CONTROL_KEPT    (CONTROL_BM_RLD | 7 << CONTROL_SLP_TYP)
 
 #define TIMER_HZ 3579545u
 #define SECOND   UINT64_C(1000000000)

@@ -35,11 +35,11 @@
 
 #define DELIVERY_EXTINT UINT64_C(0x700)
 
-#define MSI_BASE          UINT64_C(0xfee00000)
-#define MSI_DEST          12
-#define MSI_LOGICAL       (UINT64_C(1) << 2)
-#define MSI_DATA_ASSERT   (1u << 14)
-#define MSI_DATA_LEVEL    (1u << 15)
+#define MSI_BASE        UINT64_C(0xfee00000)
+#define MSI_DEST        12
+#define MSI_LOGICAL     (UINT64_C(1) << 2)
+#define MSI_DATA_ASSERT (1u << 14)
+#define MSI_DATA_LEVEL  (1u << 15)
 
 struct ioapic;
 
