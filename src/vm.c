@@ -85,27 +85,39 @@ static bool will_restart(const struct vireo_vm *vm)
 static void set_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 		    const char *detail)
 {
-	/* A panicked kernel resets or halts: the panic is the reason. */
+	/* A panicked kernel resets or halts: the panic is the reason, and what
+	 * the console said of it stays. */
 	if (vm->panicked &&
 	    (reason == VIREO_RESET || reason == VIREO_TRIPLE_FAULT ||
-	     reason == VIREO_POWER_OFF))
+	     reason == VIREO_POWER_OFF)) {
 		reason = VIREO_PANIC;
+		detail = "";
+	}
 	vm->requested = true;
 	vm->end.reason = reason;
 	vm->end.status = status;
 	vm->end.exit_code = vm_exit_code(reason, status);
 	snprintf(vm->end.verdict, sizeof(vm->end.verdict), "%s",
 		 vm_verdict(reason));
-	/* What the console said of a panic stays. */
 	if (*detail || reason != VIREO_PANIC)
 		snprintf(vm->end.detail, sizeof(vm->end.detail), "%s", detail);
+}
+
+/* A reset that leads to a restart can still become an end, but not by what
+ * the guest does after it: Linux tries one way to reset after the other. */
+static bool may_request(const struct vireo_vm *vm, enum vireo_reason reason)
+{
+	if (!vm->requested)
+		return true;
+	return will_restart(vm) &&
+	       (reason == VIREO_STOPPED || reason == VIREO_DEADLINE);
 }
 
 void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 		    const char *detail)
 {
 	pthread_mutex_lock(&vm->lock);
-	if (!vm->requested || will_restart(vm))
+	if (may_request(vm, reason))
 		set_end(vm, reason, status, detail);
 	pthread_mutex_unlock(&vm->lock);
 	fd_event_signal(vm->work_fd);
@@ -328,15 +340,18 @@ static void supervise(void *ctx, uint32_t events)
 	fd_event_drain(vm->work_fd);
 	pthread_mutex_lock(&vm->lock);
 	stop = vm->requested && vm->state == VM_RUNNING;
-	again = stop && will_restart(vm);
-	if (again) { /* from here on a new request is a new end */
-		vm->requested = false;
-		vm->restarts++;
-	}
 	pthread_mutex_unlock(&vm->lock);
 	if (!stop)
 		return;
 	stop_vcpus(vm);
+	pthread_mutex_lock(&vm->lock);
+	again = will_restart(vm);
+	if (again) { /* from here on a new request is a new end */
+		vm->requested = false;
+		vm->panicked = false;
+		vm->restarts++;
+	}
+	pthread_mutex_unlock(&vm->lock);
 	if (again)
 		restart(vm);
 	else
