@@ -37,8 +37,13 @@ class Terminal:
             timeout=SECONDS).stdout.decode('utf-8', 'replace')
 
     def __enter__(self):
-        self.tmux('new-session', '-d', '-x', '100', '-y', '40',
-                  'env PS1="$ " sh')
+        try:
+            self.tmux('new-session', '-d', '-x', '100', '-y', '40',
+                      'env PS1="$ " sh')
+            self.wait(r'^\$')
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -77,7 +82,7 @@ class Terminal:
         """What stty says, by way of a file: the screen is narrow."""
         path = os.path.join(self.folder.name, 'stty')
         self.line(f'stty -a > {path}; echo "settings" taken')
-        self.wait('^settings taken')
+        self.wait('settings taken')
         self.keys('C-l')
         self.line('clear')
         self.tmux('clear-history')
@@ -95,7 +100,7 @@ class Terminal:
             return int(file.read())
 
     def code(self):
-        return int(self.wait(r'^ *code=(\d+)').group(1))
+        return int(self.wait(r'code=(\d+)').group(1))
 
 
 def kept(terminal, before):
@@ -137,11 +142,18 @@ def escape_h_helps(terminal):
 
 
 def escape_twice_sends_it_once(terminal):
+    raw = os.path.join(terminal.folder.name, 'raw')
     terminal.start('serial_echo.elf', '^ready')
+    terminal.tmux('pipe-pane', f'cat > {raw}')
+    terminal.type('a')
     terminal.keys(ESCAPE, ESCAPE)
-    terminal.type('zq')  # a lone escape would have swallowed the z
+    terminal.type('zq')
     need(terminal.code() == 1, 'the guest did not pass')
-    terminal.wait('zq')
+    terminal.tmux('pipe-pane')
+    terminal.wait('PASS serial_echo')
+    with open(raw, 'rb') as file:
+        sent = file.read()
+    need(b'a\x01zq' in sent, f'the guest sent back {sent!r}')
 
 
 def escape_x_quits(terminal):
