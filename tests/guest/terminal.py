@@ -87,7 +87,8 @@ class Terminal:
         self.line('clear')
         self.tmux('clear-history')
         with open(path, encoding='ascii') as file:
-            return file.read()
+            # tmux tells the terminal its size when it finds the time.
+            return re.sub(r'rows \d+; columns \d+; ', '', file.read())
 
     def start(self, image, wanted):
         """Starts a guest, then "code=N" when it has ended, and its id."""
