@@ -203,6 +203,7 @@ int config_parse_initrd(struct config *c, const char *v, struct err *e)
 int config_parse_cmdline(struct config *c, const char *v, struct err *e)
 {
 	size_t used = strlen(c->cmdline);
+	size_t room = sizeof(c->cmdline) - used - (used ? 1 : 0);
 
 	for (const char *p = v; *p; p++)
 		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
@@ -210,7 +211,7 @@ int config_parse_cmdline(struct config *c, const char *v, struct err *e)
 				       "holds a byte that is not printable "
 				       "ASCII (0x%02x)",
 				       (unsigned char)*p);
-	if (strlen(v) + used + 2 > sizeof(c->cmdline))
+	if (strlen(v) >= room)
 		return err_set(e, -EINVAL, "longer than %zu bytes in all",
 			       sizeof(c->cmdline) - 1);
 	snprintf(c->cmdline + used, sizeof(c->cmdline) - used, "%s%s",

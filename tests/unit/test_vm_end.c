@@ -16,7 +16,7 @@
 #include "one_vm.h"
 
 #define PANIC     "[    1.0] Kernel panic - not syncing: no init\n"
-#define PANIC_END "[    1.1] ---[ end Kernel panic - not syncing: no init ]---\n"
+#define PANIC_END "[    1.1] ---[ end Kernel panic - not syncing: x ]---\n"
 
 static void assert_end(const struct one_vm *f, enum vireo_reason reason,
 		       int exit_code, const char *verdict)
