@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A flat 16-bit guest: 100,000 writes to a port where nobody is, then the end. */
+/* A flat 16-bit guest: 100,000 writes to a port where nobody is. */
 	.code16
 	movl	$100000, %ecx
 1:	outb	%al, $0x80
