@@ -36,6 +36,8 @@ void fake_kvm_reset(void)
 	fake.boot = 1;
 	for (unsigned int i = 0; i < FAKE_VCPUS; i++)
 		fake.vcpu[i].fd = -1;
+	for (unsigned int i = 0; i < FAKE_MISSING; i++)
+		fake.missing[i] = -1; /* 0 is one, too */
 }
 
 int fake_kvm_open(void)
@@ -221,7 +223,7 @@ static int run_vcpu(struct fake_vcpu *v)
 
 static int has(int cap)
 {
-	for (size_t i = 0; fake.missing[i]; i++)
+	for (size_t i = 0; i < FAKE_MISSING; i++)
 		if (fake.missing[i] == cap)
 			return 0;
 	return cap == KVM_CAP_MAX_VCPUS ? fake.max_vcpus : 1;
@@ -371,7 +373,7 @@ static int vcpu_request(struct fake_vcpu *v, unsigned long request, void *arg)
 		       ((const struct kvm_signal_mask *)arg)->sigset, 8);
 		return 0;
 	default:
-		return -ENOTTY;
+		return vm_request(request, arg);
 	}
 }
 
@@ -403,9 +405,8 @@ static int kvm_request(int fd, unsigned long request, void *arg)
 	if (fails(request))
 		r = -fake.fail_error;
 	else
-		r = v ? vcpu_request(v, request, arg) : -ENOTTY;
-	if (r == -ENOTTY) /* not one of a vCPU's own */
-		r = vm_request(request, arg);
+		r = v ? vcpu_request(v, request, arg)
+		      : vm_request(request, arg);
 	pthread_mutex_unlock(&lock);
 	return r;
 }

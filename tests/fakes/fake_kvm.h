@@ -20,6 +20,7 @@
 #define FAKE_DATA     64
 #define FAKE_CALLS    512
 #define FAKE_RUN_SIZE 12288
+#define FAKE_MISSING  4
 
 /* One return of KVM_RUN. */
 struct fake_step {
@@ -57,7 +58,7 @@ struct fake_kvm {
 	int api_version;
 	int run_size;
 	int max_vcpus;
-	int missing[8]; /* capabilities that are not there, ended by 0 */
+	int missing[FAKE_MISSING]; /* capabilities that are not there, or -1 */
 	unsigned long fail_request; /* this one fails ... */
 	unsigned int fail_skip;     /* ... after so many good ones ... */
 	unsigned int fail_times;    /* ... so often ... */

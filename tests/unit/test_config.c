@@ -408,8 +408,8 @@ static void config_name_fits_a_file_name(void **state)
 		{ "a/b", "letters" }, { "a b", "letters" },
 		{ "..", "letters" },
 		{ "a\n", "letters" }, { "\xc3\xa9", "letters" },
-		{ "a234567890123456789012345678901234567890123456789012345678901"
-		  "234", "longer than 63" },
+		{ "a23456789012345678901234567890123456789012345678901234567890"
+		  "1234", "longer than 63" },
 	};
 	struct config *cfg = *state;
 

@@ -235,7 +235,7 @@ static void R02_missing_capabilities_of_an_option_name_its_key(void **state)
 	f->cfg.irqchip = KVM_IRQ_SPLIT;
 	fake.missing[0] = KVM_CAP_SIGNAL_MSI;
 	assert_not_created(f, "irqchip");
-	fake.missing[0] = 0;
+	fake.missing[0] = -1;
 	fake.fail_request = KVM_ENABLE_CAP;
 	fake.fail_times = 1;
 	fake.fail_error = EINVAL;
