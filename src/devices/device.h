@@ -11,6 +11,7 @@
 #define VIREO_DEVICES_DEVICE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* An interrupt line. Level 1 asserts, 0 releases. May be called from any
@@ -25,6 +26,32 @@ static inline void irq_set(const struct irq *irq, int level)
 	if (irq->set)
 		irq->set(irq->ctx, level);
 }
+
+/*
+ * Doorbells without an exit: guest writes of @len bytes to @addr (an address on
+ * the MMIO bus) become signals of the eventfd @fd; @match: only this value,
+ * NULL: any. @on false undoes it, with the same arguments. 0 or -errno; then,
+ * and where set is NULL, the writes arrive as ordinary accesses. Any thread.
+ */
+struct doorbell {
+	int (*set)(void *ctx, int fd, uint64_t addr, uint32_t len,
+		   const uint64_t *match, bool on);
+	void *ctx;
+};
+
+/*
+ * A device's message-signalled interrupts, numbered from 0. route() says what
+ * message @vector stands for from now on; -ENOSPC when the machine has no more.
+ * signal() sends it; any thread, any device lock, never blocks. unroute() frees
+ * the vector's place in the machine.
+ */
+struct msi {
+	int (*route)(void *ctx, unsigned int vector, uint64_t addr,
+		     uint32_t data);
+	void (*unroute)(void *ctx, unsigned int vector);
+	void (*signal)(void *ctx, unsigned int vector);
+	void *ctx;
+};
 
 /* What a device can ask of the machine it sits in. */
 enum machine_event {
