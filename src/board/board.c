@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
+
 int board_init(struct board *board, const struct kvm *kvm, struct err *err)
 {
 	int r;
@@ -13,7 +15,8 @@ int board_init(struct board *board, const struct kvm *kvm, struct err *err)
 	bus_init(&board->pio);
 	bus_init(&board->mmio);
 	for (uint32_t i = 0; i < BOARD_PINS; i++)
-		board->wire[i] = (struct board_wire){ board, i };
+		board->wire[i] = (struct board_wire){ board, i, -1 };
+	pthread_mutex_init(&board->route_lock, NULL);
 	r = kvm_vm_create(&board->kvm, kvm, err);
 	if (r < 0)
 		board_finish(board);
@@ -26,6 +29,10 @@ void board_finish(struct board *board)
 		return;
 	while (board->devices)
 		device_destroy(board->device[--board->devices]);
+	board_free_msi(board);
+	for (uint32_t i = 0; i < BOARD_PINS; i++)
+		fd_close(&board->wire[i].edge_fd);
+	pthread_mutex_destroy(&board->route_lock);
 	kvm_vm_destroy(&board->kvm);
 	ram_destroy(&board->ram);
 	free(board->cpuid);

@@ -21,6 +21,7 @@
 
 #define BOARD_MAX_DEVICES 32
 #define BOARD_PINS        24
+#define BOARD_MSI_GSIS    960 /* GSIs that can carry an MSI */
 
 struct board;
 struct ioapic_route;
@@ -29,7 +30,10 @@ struct ioapic_route;
 struct board_wire {
 	struct board *board;
 	uint32_t gsi;
+	int edge_fd; /* owned; an irqfd that pulses the pin, or -1 */
 };
+
+struct board_msi_set;
 
 struct board {
 	/* given, not owned */
@@ -50,6 +54,10 @@ struct board {
 	unsigned int devices;
 	struct device *device[BOARD_MAX_DEVICES];
 	struct board_wire wire[BOARD_PINS];
+	struct board_msi_set *msi; /* of all devices */
+
+	pthread_mutex_t route_lock; /* guards kvm's routes, gsi_used, msi */
+	uint64_t gsi_used[BOARD_MSI_GSIS / 64];
 
 	/* among the devices, those that others talk to; NULL when absent */
 	struct device *pm;
@@ -73,6 +81,14 @@ int board_register_ram(struct board *board, struct err *err);
 
 /* The line to interrupt pin @gsi, < BOARD_PINS (wire.c). */
 struct irq board_irq(struct board *board, uint32_t gsi);
+/* The same pin driven by edges: level 1 is a pulse, 0 does nothing. */
+struct irq board_irq_edge(struct board *board, uint32_t gsi);
+
+/* @vectors message-signalled interrupts for one device; they live as long as
+ * the board (board_msi.c). -ENOMEM. */
+int board_add_msi(struct board *board, unsigned int vectors, struct msi *out);
+void board_free_msi(struct board *board);
+struct doorbell board_doorbell(struct board *board);
 
 /* For the IOAPIC of a split irqchip (wire.c). */
 int board_msi(void *ctx, uint64_t addr, uint32_t data);

@@ -6,6 +6,7 @@
  */
 #include "board/board.h"
 
+#include "base/fd.h"
 #include "devices/ioapic.h"
 
 static void set_kernel_line(void *ctx, int level)
@@ -25,6 +26,39 @@ struct irq board_irq(struct board *board, uint32_t gsi)
 	return (struct irq){ set_kernel_line, &board->wire[gsi] };
 }
 
+static void pulse_irqfd(void *ctx, int level)
+{
+	struct board_wire *wire = ctx;
+
+	if (level)
+		fd_event_signal(wire->edge_fd);
+}
+
+static void pulse_ioapic(void *ctx, int level)
+{
+	struct board_wire *wire = ctx;
+	struct irq irq = ioapic_irq(wire->board->ioapic, wire->gsi);
+
+	if (level) {
+		irq_set(&irq, 1);
+		irq_set(&irq, 0);
+	}
+}
+
+struct irq board_irq_edge(struct board *board, uint32_t gsi)
+{
+	struct board_wire *wire = &board->wire[gsi];
+
+	if (board->ioapic)
+		return (struct irq){ pulse_ioapic, wire };
+	if (wire->edge_fd < 0)
+		wire->edge_fd = fd_event_create();
+	if (wire->edge_fd < 0 ||
+	    kvm_vm_irqfd(&board->kvm, wire->edge_fd, gsi, -1) < 0)
+		log_error(board->log, "irq%u: no irqfd", gsi);
+	return (struct irq){ pulse_irqfd, wire };
+}
+
 int board_msi(void *ctx, uint64_t addr, uint32_t data)
 {
 	struct board *board = ctx;
@@ -42,7 +76,9 @@ void board_route_changed(void *ctx, unsigned int pin,
 
 	if (route->masked || !route->level)
 		return;
+	pthread_mutex_lock(&board->route_lock);
 	r = kvm_vm_route_msi(&board->kvm, pin, route->addr, route->data);
+	pthread_mutex_unlock(&board->route_lock);
 	if (r < 0)
 		log_error(board->log, "ioapic: pin %u: route fails: %d", pin,
 			  r);

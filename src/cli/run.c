@@ -90,7 +90,8 @@ static bool open_signals(struct run *run)
 		if (old.sa_handler != SIG_IGN)
 			sigaddset(&set, ours[i]);
 	}
-	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN); /* EPIPE and EFBIG are answers */
+	signal(SIGXFSZ, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (run->signals < 0)

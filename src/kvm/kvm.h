@@ -61,7 +61,7 @@ enum kvm_irq_mode {
 	KVM_IRQ_SPLIT,  /* LAPIC only; the IOAPIC is ours */
 };
 
-#define KVM_MAX_ROUTES 256
+#define KVM_MAX_ROUTES 1024
 #define KVM_MSI_FIRST  32 /* first GSI that may carry an MSI route */
 
 struct kvm_vm {
