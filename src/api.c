@@ -167,8 +167,8 @@ static int set_one(struct vireo_config *cfg, const char *key, const char *value,
 		return err_set(err, -ENOMEM, "out of memory");
 	*trial = cfg->typed;
 	r = config_set(trial, key, value, err);
-	if (!r)
-		r = remember(cfg, key_find(key), value);
+	if (!r && remember(cfg, key_find(key), value) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
 	if (!r)
 		cfg->typed = *trial;
 	free(trial);
@@ -201,10 +201,24 @@ const char *vireo_config_get(const struct vireo_config *cfg, const char *key,
 	return seen == 0 && index == 0 ? k->pub.value : NULL;
 }
 
+struct members {
+	struct vireo_config *cfg;
+	const struct key *last;
+};
+
+/* The values of a list come one after the other, under the same key; the same
+ * key again in another place has been refused by json_walk(). */
 static int set_member(void *ctx, const char *key, const char *value,
 		      struct err *err)
 {
-	return set_one(ctx, key, value, err);
+	struct members *m = ctx;
+	const struct key *k = key_find(key);
+
+	if (k && k == m->last && !k->pub.repeatable)
+		return err_set_key(err, -EINVAL, key,
+				   "%s: wants one value, not a list", key);
+	m->last = k;
+	return set_one(m->cfg, key, value, err);
 }
 
 /* A copy of the values, without descriptors. */
@@ -234,6 +248,7 @@ static struct vireo_config *copy_values(const struct vireo_config *from)
 int vireo_config_parse(struct vireo_config *cfg, const char *json, size_t len,
 		       struct vireo_error *err)
 {
+	struct members members = { 0 };
 	struct vireo_config *trial;
 	struct err why = { 0 };
 	int r;
@@ -243,7 +258,8 @@ int vireo_config_parse(struct vireo_config *cfg, const char *json, size_t len,
 	trial = copy_values(cfg);
 	if (!trial)
 		return fail_text(err, VIREO_EHOST, "out of memory");
-	r = json_walk(json, len, set_member, trial, &why);
+	members.cfg = trial;
+	r = json_walk(json, len, set_member, &members, &why);
 	if (!r) {
 		drop_settings(cfg);
 		cfg->typed = trial->typed;
@@ -258,9 +274,13 @@ int vireo_config_parse(struct vireo_config *cfg, const char *json, size_t len,
 
 int vireo_config_print(const struct vireo_config *cfg, char **json)
 {
-	struct json_object *object = json_object_create();
-	int r = object ? 0 : -ENOMEM;
+	struct json_object *object;
+	int r;
 
+	if (!cfg || !json)
+		return VIREO_EINVAL;
+	object = json_object_create();
+	r = object ? 0 : -ENOMEM;
 	for (size_t i = 0; i < cfg->count && !r; i++) {
 		const struct setting *s = &cfg->setting[i];
 
@@ -307,7 +327,8 @@ void vireo_config_set_log(struct vireo_config *cfg, enum vireo_log_level level,
 {
 	/* The two enums have the same values: checked below. */
 	_Static_assert((int)VIREO_LOG_DEBUG == (int)LOG_LEVEL_DEBUG, "levels");
-	cfg->log = (struct log){ (enum log_level)level, fn, ctx };
+	if (cfg)
+		cfg->log = (struct log){ (enum log_level)level, fn, ctx };
 }
 
 /* ---- life ---- */
