@@ -404,30 +404,46 @@ static void time_row(void (*fn)(void *ctx, const struct vireo_stat *stat),
 		fn(ctx, &row);
 }
 
+/* Times and counts of the VM itself. */
+static void vm_rows(struct vireo_vm *vm,
+		    void (*fn)(void *ctx, const struct vireo_stat *stat),
+		    void *ctx)
+{
+	struct vireo_stat row = { "vm", "restarts", 0, "" };
+	uint64_t user_space;
+	uint64_t started;
+	uint64_t ended;
+
+	pthread_mutex_lock(&vm->lock);
+	started = vm->started_ns;
+	ended = vm->ended_ns;
+	user_space = vm->user_space_ns;
+	row.value = vm->restarts;
+	pthread_mutex_unlock(&vm->lock);
+	time_row(fn, ctx, "create", vm->created_ns, started);
+	time_row(fn, ctx, "first exit", vm->created_ns,
+		 vm->total.first_exit_ns);
+	time_row(fn, ctx, "user space", vm->created_ns, user_space);
+	time_row(fn, ctx, "run", started, ended);
+	fn(ctx, &row);
+	/* The console's lock comes before the VM's: a line may be a panic. */
+	row.name = "console bytes dropped";
+	row.value = char_dropped(vm->console);
+	fn(ctx, &row);
+}
+
 void vireo_stats(struct vireo_vm *vm,
 		 void (*fn)(void *ctx, const struct vireo_stat *stat),
 		 void *ctx)
 {
-	struct vireo_stat row = { "vm", "restarts", 0, "" };
+	struct vireo_stat row = { "memory", "guest pages touched", 0, "KiB" };
 
 	if (!vm || !fn)
 		return;
 	pthread_mutex_lock(&vm->board_lock);
-	pthread_mutex_lock(&vm->lock);
-	time_row(fn, ctx, "create", vm->created_ns, vm->started_ns);
-	time_row(fn, ctx, "first exit", vm->created_ns,
-		 vm->total.first_exit_ns);
-	time_row(fn, ctx, "user space", vm->created_ns, vm->user_space_ns);
-	time_row(fn, ctx, "run", vm->started_ns, vm->ended_ns);
-	row.value = vm->restarts;
-	fn(ctx, &row);
-	row.name = "console bytes dropped";
-	row.value = char_dropped(vm->console);
-	fn(ctx, &row);
-	row = (struct vireo_stat){ "memory", "guest pages touched",
-				   ram_resident(&vm->board.ram) / 1024, "KiB" };
+	vm_rows(vm, fn, ctx);
+	row.value = ram_resident(&vm->board.ram) / 1024;
 	fn(ctx, &row);
 	stats_report(&vm->total, fn, ctx);
-	pthread_mutex_unlock(&vm->lock);
 	pthread_mutex_unlock(&vm->board_lock);
 }

@@ -291,14 +291,13 @@ static void stop_vcpus(struct vireo_vm *vm)
 	char_resume(vm->console);
 }
 
+/* Called with the board lock held. */
 static int start_vcpus(struct vireo_vm *vm, struct err *err)
 {
 	int r = 0;
 
-	pthread_mutex_lock(&vm->board_lock);
 	for (unsigned int i = 0; i < vm->cfg->cpus && !r; i++)
 		r = vcpu_start(&vm->vcpu[i], err);
-	pthread_mutex_unlock(&vm->board_lock);
 	return r;
 }
 
@@ -324,9 +323,9 @@ static void restart(struct vireo_vm *vm)
 	pthread_mutex_lock(&vm->board_lock);
 	vm_unbuild(vm);
 	r = vm_build(vm, &err);
-	pthread_mutex_unlock(&vm->board_lock);
 	if (!r)
 		r = start_vcpus(vm, &err);
+	pthread_mutex_unlock(&vm->board_lock);
 	if (r < 0)
 		vm_request_end(vm, VIREO_HOST_ERROR, 0, err.text);
 }
@@ -476,24 +475,42 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	return 0;
 }
 
+/* The VM runs from here on, unless it has been started or stopped before. */
+static int set_running(struct vireo_vm *vm, struct err *err)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&vm->lock);
+	if (vm->state != VM_BUILT || vm->requested) {
+		r = err_set(err, -EBUSY, "the VM has been %s before",
+			    vm->state != VM_BUILT ? "started" : "stopped");
+	} else {
+		vm->started_ns = clock_mono_ns();
+		vm->output_ns = vm->started_ns;
+		vm->state = VM_RUNNING;
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return r;
+}
+
 int vm_start(struct vireo_vm *vm, struct err *err)
 {
 	int r;
 
-	pthread_mutex_lock(&vm->lock);
-	if (vm->state != VM_BUILT || vm->requested) {
-		pthread_mutex_unlock(&vm->lock);
-		return err_set(err, -EBUSY, "the VM has been started before");
+	/* Held until the threads are there: a stop that comes in between must
+	 * find them, or they would outlive the VM's end. */
+	pthread_mutex_lock(&vm->board_lock);
+	r = set_running(vm, err);
+	if (r < 0) {
+		pthread_mutex_unlock(&vm->board_lock);
+		return r;
 	}
-	vm->started_ns = clock_mono_ns();
-	vm->output_ns = vm->started_ns;
-	vm->state = VM_RUNNING;
-	pthread_mutex_unlock(&vm->lock);
 	if (vm->cfg->timeout_ms)
 		loop_arm(vm->deadline, vm->cfg->timeout_ms * NS_PER_MS);
 	if (vm->cfg->idle_timeout_ms)
 		loop_arm(vm->idle, vm->cfg->idle_timeout_ms * NS_PER_MS);
 	r = start_vcpus(vm, err);
+	pthread_mutex_unlock(&vm->board_lock);
 	if (r < 0)
 		vm_request_end(vm, VIREO_HOST_ERROR, 0,
 			       err ? err->text : "cannot start a vCPU thread");
