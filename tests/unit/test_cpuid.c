@@ -288,6 +288,76 @@ static void cpuid_topology_of_an_empty_table_is_empty(void **state)
 	free(c);
 }
 
+static struct kvm_cpuid2 *table_of(const struct kvm_cpuid_entry2 *entries,
+				   uint32_t count)
+{
+	struct kvm_cpuid2 *c =
+		calloc(1, sizeof(*c) + (count + KVM_CPUID_SPARE) *
+					       sizeof(*entries));
+
+	assert_non_null(c);
+	c->nent = count;
+	memcpy(c->entries, entries, count * sizeof(*entries));
+	return c;
+}
+
+/* Linux asks 0x1f before 0xb: without a core level every vCPU would be a
+ * package of its own. */
+static void cpuid_leaf_0x1f_has_a_core_level_as_0xb_has(void **state)
+{
+	static const struct kvm_cpuid_entry2 new_intel[] = {
+		{ .function = 0xb, .flags = INDEXED },
+		{ .function = 0x1f, .flags = INDEXED },
+	};
+	struct kvm_cpuid2 *c = table_of(new_intel, ARRAY_SIZE(new_intel));
+
+	cpuid_set_topology(c, 3, 4);
+	for (uint32_t function = 0xb; function <= 0x1f; function += 0x14) {
+		assert_int_equal(leaf(c, function, 0)->eax, 0);
+		assert_int_equal(leaf(c, function, 0)->ecx, 0x100);
+		assert_int_equal(leaf(c, function, 1)->eax, 2);
+		assert_int_equal(leaf(c, function, 1)->ebx, 4);
+		assert_int_equal(leaf(c, function, 1)->ecx, 0x201);
+		assert_int_equal(leaf(c, function, 1)->edx, 3);
+	}
+	free(c);
+}
+
+/* The host's two threads of a core share its caches; a vCPU is a core. */
+static void cpuid_amd_caches_are_shared_from_level_3_on(void **state)
+{
+	static const struct kvm_cpuid_entry2 amd[] = {
+		{ .function = 0x8000001d, .index = 0, .flags = INDEXED,
+		  .eax = 0x4121 },
+		{ .function = 0x8000001d, .index = 3, .flags = INDEXED,
+		  .eax = 0x1c163 },
+	};
+	struct kvm_cpuid2 *c = table_of(amd, ARRAY_SIZE(amd));
+
+	cpuid_set_topology(c, 0, 2);
+	assert_int_equal(leaf(c, 0x8000001d, 0)->eax, 0x121);
+	assert_int_equal(leaf(c, 0x8000001d, 3)->eax, 0x4163);
+	free(c);
+}
+
+/* Linux takes kvmclock2, and asynchronous page faults by interrupt, whether or
+ * not the first version's bit is there. */
+static void cpuid_minus_hides_newer_versions_too(void **state)
+{
+	static const struct kvm_cpuid_entry2 kvm[] = {
+		{ .function = 0x40000001, .eax = 0x01007efb },
+	};
+	struct kvm_cpuid2 *c = table_of(kvm, 1);
+	struct err err;
+
+	assert_int_equal(apply(c, "-kvmclock", &err), 0);
+	assert_int_equal(leaf(c, 0x40000001, 0)->eax, 0x7ef2);
+	assert_int_equal(apply(c, "-kvm_asyncpf", &err), 0);
+	assert_int_equal(leaf(c, 0x40000001, 0)->eax, 0x3ae2);
+	assert_int_equal(apply(c, "-kvmclock2", &err), 0);
+	free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +372,9 @@ int main(void)
 		cmocka_unit_test(cpuid_topology_is_cores_in_one_package),
 		cmocka_unit_test(cpuid_topology_set_twice_adds_no_second_leaf),
 		cmocka_unit_test(cpuid_topology_of_an_empty_table_is_empty),
+		cmocka_unit_test(cpuid_leaf_0x1f_has_a_core_level_as_0xb_has),
+		cmocka_unit_test(cpuid_amd_caches_are_shared_from_level_3_on),
+		cmocka_unit_test(cpuid_minus_hides_newer_versions_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,24 +58,54 @@ static int unknown_feature(const char *name, struct err *err)
 				      name, feature_name_at((size_t)near));
 }
 
+/* Features in two versions: guests that know the newer one use it without the
+ * older, so that hiding the name people know has to hide both. */
+static const struct {
+	const char *name;
+	const char *newer;
+} versions[] = {
+	{ "kvmclock", "kvmclock2" },
+	{ "kvmclock", "kvmclock_stable" },
+	{ "kvm_asyncpf", "kvm_asyncpf_vmexit" },
+	{ "kvm_asyncpf", "kvm_asyncpf_int" },
+};
+
+static uint32_t *reg_with(struct kvm_cpuid2 *cpuid, const struct feature *f)
+{
+	struct kvm_cpuid_entry2 *e = find(cpuid, f->leaf, f->index);
+
+	return e ? reg_of(e, f->reg) : NULL;
+}
+
+static void hide(struct kvm_cpuid2 *cpuid, const struct feature *f)
+{
+	uint32_t *reg = reg_with(cpuid, f);
+
+	if (reg)
+		*reg &= ~(1u << f->bit);
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++)
+		if (!strcmp(versions[i].name, f->name))
+			hide(cpuid, feature_find(versions[i].newer));
+}
+
 static int apply(struct kvm_cpuid2 *cpuid, const struct config_feature *want,
 		 struct err *err)
 {
 	const struct feature *f = feature_find(want->name);
-	struct kvm_cpuid_entry2 *e;
-	uint32_t *reg;
+	const uint32_t *reg;
 
 	if (!f)
 		return unknown_feature(want->name, err);
-	e = find(cpuid, f->leaf, f->index);
-	reg = e ? reg_of(e, f->reg) : NULL;
-	if (want->on && (!reg || !(*reg & (1u << f->bit))))
+	if (!want->on) {
+		hide(cpuid, f);
+		return 0;
+	}
+	reg = reg_with(cpuid, f);
+	if (!reg || !(*reg & (1u << f->bit)))
 		return err_set_key(err, -EINVAL, "cpu",
 				   "cpu: this host's KVM does not offer "
 				   "\"%s\" (leave +%s out)",
 				   want->name, want->name);
-	if (!want->on && reg)
-		*reg &= ~(1u << f->bit);
 	return 0;
 }
 
@@ -131,6 +161,16 @@ static void set_caches(struct kvm_cpuid_entry2 *e, unsigned int cpus)
 	e->eax |= cores << 26 | (sharing & 0xfff) << 14;
 }
 
+/* AMD's cache leaf: EAX 25:14 sharing threads, level as Intel's. */
+static void set_amd_caches(struct kvm_cpuid_entry2 *e, unsigned int cpus)
+{
+	uint32_t level = (e->eax >> 5) & 7;
+	uint32_t sharing = level >= 3 ? cpus - 1 : 0;
+
+	e->eax &= ~(0xfffu << 14);
+	e->eax |= (sharing & 0xfff) << 14;
+}
+
 /* Leaves 0xb and 0x1f: level 0 threads, level 1 cores, then nothing. */
 static void set_extended(struct kvm_cpuid_entry2 *e, unsigned int cpu,
 			 unsigned int cpus)
@@ -149,8 +189,9 @@ static void set_extended(struct kvm_cpuid_entry2 *e, unsigned int cpu,
 	}
 }
 
-/* KVM reports only subleaf 0 of 0xb; a guest needs both levels. Leaves are
- * added while there is room: kvm_supported_cpuid() leaves some. */
+/* KVM reports only subleaf 0 of 0xb and 0x1f; a guest needs both levels, and
+ * looks at 0x1f first where there is one. Leaves are added while there is
+ * room: kvm_supported_cpuid() leaves some. */
 static void add_core_level(struct kvm_cpuid2 *c, uint32_t leaf)
 {
 	const struct kvm_cpuid_entry2 *first = find(c, leaf, 0);
@@ -168,6 +209,7 @@ void cpuid_set_topology(struct kvm_cpuid2 *cpuid, unsigned int cpu,
 			unsigned int cpus)
 {
 	add_core_level(cpuid, 0xb);
+	add_core_level(cpuid, 0x1f);
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
 
@@ -185,6 +227,9 @@ void cpuid_set_topology(struct kvm_cpuid2 *cpuid, unsigned int cpu,
 		case 0x80000008: /* AMD: core count and id width */
 			e->ecx = (e->ecx & ~0xf0ffu) | width_of(cpus) << 12 |
 				 ((cpus - 1) & 0xff);
+			break;
+		case 0x8000001d:
+			set_amd_caches(e, cpus);
 			break;
 		case 0x8000001e: /* AMD: ids of this CPU, one node */
 			e->eax = cpu;
