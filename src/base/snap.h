@@ -32,7 +32,8 @@ struct snap *snap_create(void);
  * anything else looks at it. -EBADMSG with a sentence. */
 int snap_open(struct snap **out, const void *blob, size_t len,
 	      struct err *err);
-/* Ends saving: the blob belongs to @s and lives as long. 0 or the error. */
+/* Ends saving: the blob belongs to @s and lives as long. 0 or the error. When
+ * loading: complains about what nobody has read (@blob and @len are unused). */
 int snap_finish(struct snap *s, const void **blob, size_t *len);
 void snap_destroy(struct snap *s);
 

@@ -25,64 +25,8 @@
 #include "base/loop.h"
 #include "base/snap.h"
 #include "devices/virtio/queue.h"
+#include "devices/virtio/virtio_regs.h"
 #include "mem/mem.h"
-
-#define VIRTIO_MAX_QUEUES 64
-#define VIRTIO_NO_VECTOR  0xffff
-
-/* Device types (virtio 1.2, 5). */
-enum virtio_type {
-	VIRTIO_NET = 1,
-	VIRTIO_BLK = 2,
-	VIRTIO_CONSOLE = 3,
-	VIRTIO_RNG = 4,
-	VIRTIO_BALLOON = 5,
-	VIRTIO_VSOCK = 19,
-	VIRTIO_FS = 26,
-};
-
-/* Feature bits that are the core's business (virtio 1.2, 6). */
-#define VIRTIO_F_INDIRECT_DESC (UINT64_C(1) << 28)
-#define VIRTIO_F_EVENT_IDX     (UINT64_C(1) << 29)
-#define VIRTIO_F_VERSION_1     (UINT64_C(1) << 32)
-#define VIRTIO_F_RING_PACKED   (UINT64_C(1) << 34)
-#define VIRTIO_F_IN_ORDER      (UINT64_C(1) << 35)
-#define VIRTIO_F_RING_RESET    (UINT64_C(1) << 40)
-
-/* Status bits (virtio 1.2, 2.1). */
-#define VIRTIO_S_ACKNOWLEDGE 1u
-#define VIRTIO_S_DRIVER      2u
-#define VIRTIO_S_DRIVER_OK   4u
-#define VIRTIO_S_FEATURES_OK 8u
-#define VIRTIO_S_NEEDS_RESET 64u
-#define VIRTIO_S_FAILED      128u
-
-/* Every register of every transport, by meaning. Those with "queue" speak of
- * the selected queue; 64-bit addresses are two halves. */
-enum vreg {
-	VREG_DEVICE_TYPE,
-	VREG_DEVICE_FEATURES_SEL,
-	VREG_DEVICE_FEATURES,
-	VREG_DRIVER_FEATURES_SEL,
-	VREG_DRIVER_FEATURES,
-	VREG_STATUS,
-	VREG_CONFIG_GENERATION,
-	VREG_NUM_QUEUES,
-	VREG_CONFIG_VECTOR, /* PCI */
-	VREG_QUEUE_SEL,
-	VREG_QUEUE_SIZE_MAX,
-	VREG_QUEUE_SIZE,
-	VREG_QUEUE_ENABLE, /* queue_enable, QueueReady */
-	VREG_QUEUE_RESET,
-	VREG_QUEUE_VECTOR, /* PCI */
-	VREG_QUEUE_NOTIFY_OFF,
-	VREG_QUEUE_DESC_LO,
-	VREG_QUEUE_DESC_HI,
-	VREG_QUEUE_DRIVER_LO,
-	VREG_QUEUE_DRIVER_HI,
-	VREG_QUEUE_DEVICE_LO,
-	VREG_QUEUE_DEVICE_HI,
-};
 
 struct virtio;
 
@@ -97,34 +41,32 @@ struct virtio_ops {
 				unsigned int len);
 	void (*config_write)(struct virtio *v, uint32_t off, unsigned int len,
 			     uint64_t value);
-	/* DRIVER_OK: features are final, enabled queues are started. On
-	 * failure the device is marked NEEDS_RESET. Mandatory. */
+	/* Does the type accept this selection of its features? False when one
+	 * lacks another that it depends on: FEATURES_OK does not stick. */
+	bool (*accepts)(const struct virtio *v, uint64_t features);
+	/* DRIVER_OK, or resumed after a pause or a restore: features are
+	 * final, enabled queues are started; every doorbell is rung once
+	 * afterwards. On failure the device is marked NEEDS_RESET. What
+	 * snapshot() has loaded is to be kept. Mandatory. */
 	int (*start)(struct virtio *v);
 	/* Returns when nothing of the device touches guest memory or its
-	 * queues any more. Called before queues stop. Mandatory. */
+	 * queues any more. No kick() runs meanwhile. The queues stop later,
+	 * or stay (a pause): requests may still be completed in here. Keeps
+	 * what the driver has told. Mandatory. */
 	void (*stop)(struct virtio *v);
+	/* The driver's reset, after stop(): forgets what it has told. */
+	void (*reset)(struct virtio *v);
 	/* The driver has rung queue @n's doorbell. Loop thread. Mandatory. */
 	void (*kick)(struct virtio *v, unsigned int n);
 	/* Only queue @n stops (ring reset). Vital where F_RING_RESET is
 	 * offered: on return its requests have left the device. */
 	void (*stop_queue)(struct virtio *v, unsigned int n);
-	/* The device type's own fields; the core saves the rest. */
+	/* The device type's own fields, inside a node of its own; the core
+	 * saves the rest. The device is stopped or paused. Saving must not
+	 * change it; start() follows after loading. */
 	int (*snapshot)(struct virtio *v, struct snap *s);
 	/* Frees the device; it is stopped. Mandatory. */
 	void (*destroy)(struct virtio *v);
-};
-
-/* What a transport offers to the core. */
-struct virtio_transport_ops {
-	/* Interrupts: for used buffers of queue @n, for configuration changes
-	 * and NEEDS_RESET. Any thread. */
-	void (*queue_irq)(void *ctx, unsigned int n);
-	void (*config_irq)(void *ctx);
-	/* Attaches (@fd >= 0) or detaches (-1) queue @n's doorbell. Under the
-	 * transport's lock. 0 or -errno (kicks then arrive as exits). */
-	int (*doorbell)(void *ctx, unsigned int n, int fd);
-	/* The device has been reset: ISR and vectors are to be cleared. */
-	void (*reset)(void *ctx);
 };
 
 /* One queue's registers and life. */
@@ -132,11 +74,12 @@ struct virtio_queue {
 	struct virtio *v;
 	unsigned int number;
 	struct queue_params params; /* as the driver writes them */
-	uint16_t vector;            /* PCI; VIRTIO_NO_VECTOR: none */
-	bool enabled;
-	bool resetting; /* ring reset: reads 1 until it is done */
-	struct queue ring; /* started from DRIVER_OK on */
-	int doorbell_fd;   /* owned eventfd, -1 until started */
+	bool enabled;               /* read back as queue_enable */
+	bool refused;               /* enabled with bad parameters */
+	_Atomic uint16_t vector;    /* PCI; VIRTIO_NO_VECTOR: none */
+	_Atomic bool live;          /* the device may use the ring */
+	struct queue ring; /* started, with a copy of params, when enabled */
+	int doorbell_fd;   /* owned eventfd, -1 until DRIVER_OK */
 	struct loop_source *source;
 };
 
@@ -161,9 +104,11 @@ struct virtio {
 	uint64_t accepted; /* what the driver has written so far */
 	uint64_t features; /* negotiated; fixed by FEATURES_OK */
 	uint32_t queue_sel;
-	uint16_t config_vector;
 	bool started; /* ops->start() has succeeded */
+	bool paused;  /* ops->stop() since, by virtio_pause() */
+	struct log_limit register_limit;
 
+	_Atomic uint16_t config_vector;
 	_Atomic uint8_t status;
 	_Atomic uint32_t generation; /* of the configuration space */
 	struct virtio_queue queue[VIRTIO_MAX_QUEUES];
@@ -205,8 +150,12 @@ void virtio_config_write(struct virtio *v, uint64_t off, unsigned int len,
 			 uint64_t value);
 /* A doorbell that came as an exit. Any value is allowed. */
 void virtio_notify(struct virtio *v, uint32_t queue);
-/* The driver's reset, or the machine's. */
+/* The driver's reset, or the machine's. Nothing is in flight on return. */
 void virtio_reset(struct virtio *v);
+/* Between these two the device does nothing: nothing is in flight, doorbells
+ * are remembered. Pausing twice, or what is not running, is nothing. */
+void virtio_pause(struct virtio *v);
+void virtio_resume(struct virtio *v);
 
 /* ---- for device types ---- */
 
@@ -216,8 +165,13 @@ void virtio_fail(struct virtio *v, const char *why);
 bool virtio_broken(const struct virtio *v);
 /* The configuration space has changed. Any thread. */
 void virtio_config_changed(struct virtio *v);
-/* An interrupt for queue @n, if the driver wants one. Loop thread. */
+/* An interrupt for queue @n, if the driver wants one. Loop thread. Once after
+ * a batch of queue_push(); virtio_service() does it for those inside of it. */
 void virtio_queue_done(struct virtio *v, unsigned int n);
+/* May the device use queue @n now? False for a queue that the driver did not
+ * enable or has reset, and for a broken device. Ask before touching a queue
+ * on one's own account (not in kick()). Any thread. */
+bool virtio_queue_live(const struct virtio *v, unsigned int n);
 static inline bool virtio_has(const struct virtio *v, uint64_t feature)
 {
 	return v->features & feature;
@@ -236,8 +190,10 @@ void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 		    bool (*handle)(struct virtio *v, unsigned int n,
 				   struct chain *c));
 
-/* Core registers and all queues, then ops->snapshot(). Device is stopped or
- * paused; after loading, a running device is started again. */
+/* Core registers and all queues, then ops->snapshot(), in a node "virtio".
+ * Saving pauses the device meanwhile. Loading is for a device that has just
+ * been created; one that was running is started again, its doorbells and
+ * interrupts once raised for what was pending. Under the transport's lock. */
 int virtio_snapshot(struct virtio *v, struct snap *s);
 
 #endif
