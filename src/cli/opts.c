@@ -284,16 +284,34 @@ static bool image(struct opts *opts, const char *word)
 	return false;
 }
 
-/* --config is read first, wherever it stands. */
+/* True when the word after this one is its value. */
+static bool takes_next(const char *word)
+{
+	const struct vireo_key *o = NULL;
+
+	if (!strncmp(word, "--", 2)) {
+		o = option_find(word + 2); /* "name=value" is no name */
+		return o && o->arg;
+	}
+	if (word[0] != '-')
+		return false;
+	while (*++word && !(o && o->arg))
+		o = option_of_letter(*word);
+	return o && o->arg && !*word;
+}
+
+/* --config is read first, wherever it stands among the options. */
 static bool read_configs(struct opts *opts, int argc, char **argv)
 {
 	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++) {
+		const char *word = argv[i];
 		const char *path = NULL;
 
-		if (!strncmp(argv[i], "--config=", 9))
-			path = argv[i] + 9;
-		else if (!strcmp(argv[i], "--config") && i + 1 < argc)
-			path = argv[++i];
+		if (!strncmp(word, "--config=", 9))
+			path = word + 9;
+		else if (takes_next(word) && ++i < argc &&
+			 !strcmp(word, "--config"))
+			path = argv[i];
 		if (path && !read_config(opts, path))
 			return false;
 	}
