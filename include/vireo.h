@@ -25,8 +25,9 @@
  *   one VM may come from several threads; calls on one config may not.
  * - Functions named destroy take the address of the caller's pointer, accept
  *   NULL there, and set it to NULL.
- * - Threads that a VM starts block all signals except the one real-time signal
- *   (SIGRTMAX - 1) that kicks a vCPU; it is never left pending.
+ * - Threads that a VM starts block all signals except those of their own faults
+ *   (SIGSEGV, SIGBUS, ...). SIGRTMAX - 1 kicks a vCPU out of the guest; it is
+ *   let through there only, and never left pending.
  */
 #ifndef VIREO_H
 #define VIREO_H

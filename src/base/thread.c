@@ -26,11 +26,23 @@ static void *run(void *arg)
 	return start.fn(start.arg);
 }
 
+/* A fault of a thread that blocks its signal ends the process without asking
+ * anybody's handler. */
+static void all_but_faults(sigset_t *set)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS,  SIGILL,
+				      SIGFPE,  SIGTRAP, SIGSYS };
+
+	sigfillset(set);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigdelset(set, faults[i]);
+}
+
 int thread_start(pthread_t *out, const char *name, void *(*fn)(void *),
 		 void *arg)
 {
 	struct start *start = calloc(1, sizeof(*start));
-	sigset_t all;
+	sigset_t block;
 	sigset_t old;
 	int r;
 
@@ -39,9 +51,9 @@ int thread_start(pthread_t *out, const char *name, void *(*fn)(void *),
 	memcpy(start->name, name, strnlen(name, NAME_SIZE - 1));
 	start->fn = fn;
 	start->arg = arg;
-	sigfillset(&all);
+	all_but_faults(&block);
 	/* The new thread inherits the mask of the one that makes it. */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_sigmask(SIG_SETMASK, &block, &old);
 	r = pthread_create(out, NULL, run, start);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r)

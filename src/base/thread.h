@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Starting a thread of the library's own: named, and with every signal
- * blocked, so that no handler of the embedder's ever runs on it. Any thread.
+ * Starting a thread of the library's own: named, and with every signal blocked
+ * but those of its own faults (SIGSEGV and the like), so that no other handler
+ * of the embedder's ever runs on it. Any thread.
  */
 #ifndef VIREO_BASE_THREAD_H
 #define VIREO_BASE_THREAD_H

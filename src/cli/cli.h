@@ -73,10 +73,12 @@ struct terminal_filter {
 size_t terminal_filter(struct terminal_filter *filter, const char *in,
 		       size_t len, char *out, enum terminal_key *key);
 
-/* Raw mode on and off; off is also done when a fatal signal arrives. Both may
- * be called at any time and repeatedly. */
+/* Raw mode on and off; off is also done when a signal ends the process. Both
+ * may be called at any time and repeatedly. */
 bool terminal_raw(void);
 void terminal_restore(void);
+/* After a stop: raw again if it was, whatever the shell did meanwhile. */
+void terminal_continue(void);
 bool terminal_is_raw(void);
 
 #endif

@@ -172,7 +172,10 @@ static void on_signal(struct run *run)
 		case SIGTSTP:
 			on_stop_signal(run);
 			break;
-		default: /* SIGWINCH, SIGCONT: nothing to do for a UART */
+		case SIGCONT:
+			terminal_continue();
+			break;
+		default: /* SIGWINCH: nothing to do for a UART */
 			break;
 		}
 	}

@@ -68,29 +68,56 @@ static void on_fatal(int sig)
 	raise(sig);
 }
 
+/* Those whose default action is not the end of the process. */
+static bool harmless(int sig)
+{
+	static const int list[] = { SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP,
+				    SIGTTIN, SIGTTOU, SIGURG,  SIGWINCH };
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (sig == list[i])
+			return true;
+	return false;
+}
+
+/* Every signal that would end us without a word: a fault in us, and what
+ * others may send. Those we wait for are blocked and come by descriptor. */
 static void catch_fatal(void)
 {
-	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
-				     SIGSYS };
 	struct sigaction action = { .sa_handler = on_fatal };
 
-	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
-		sigaction(fatal[i], &action, NULL);
+	for (int sig = 1; sig <= SIGRTMAX; sig++) {
+		struct sigaction old;
+
+		if (!harmless(sig) && sigaction(sig, NULL, &old) == 0 &&
+		    old.sa_handler == SIG_DFL)
+			sigaction(sig, &action, NULL);
+	}
+}
+
+static bool make_raw(void)
+{
+	struct termios now = saved;
+
+	cfmakeraw(&now);
+	return tcsetattr(STDIN_FILENO, TCSADRAIN, &now) == 0;
+}
+
+void terminal_continue(void)
+{
+	if (raw && tcgetpgrp(STDIN_FILENO) == getpgrp())
+		make_raw();
 }
 
 bool terminal_raw(void)
 {
-	struct termios now;
-
 	if (raw)
 		return true;
 	if (tcgetattr(STDIN_FILENO, &saved) < 0)
 		return false;
 	catch_fatal();
-	now = saved;
-	cfmakeraw(&now);
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &now) < 0)
-		return false;
-	raw = 1;
-	return true;
+	raw = 1; /* before it is true: a signal may come in between */
+	if (!make_raw())
+		raw = 0;
+	return raw;
 }

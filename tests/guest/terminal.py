@@ -25,6 +25,7 @@ class Terminal:
 
     def __init__(self, bed):
         self.bed = bed
+        self.before = None
         # pylint: disable=consider-using-with; closed in __exit__
         self.folder = tempfile.TemporaryDirectory()
         self.socket = os.path.join(self.folder.name, 'tmux')
@@ -114,9 +115,9 @@ def with_terminal(test):
         if not shutil.which('tmux'):
             common.skip('tmux is not installed')
         with Terminal(bed) as terminal:
-            before = terminal.settings()
+            terminal.before = terminal.settings()
             test(terminal)
-            kept(terminal, before)
+            kept(terminal, terminal.before)
     wrapped.__name__ = test.__name__
     return wrapped
 
@@ -194,6 +195,34 @@ def hung_up_from_outside(terminal):
     terminal.code()
 
 
+def ended_by_a_signal_it_does_not_know(terminal):
+    for number in (signal.SIGUSR1, signal.SIGALRM, signal.SIGXCPU,
+                   signal.SIGRTMIN + 2):
+        pid = terminal.start('hlt.elf', '^hlt')
+        os.kill(pid, number)
+        code = terminal.code()
+        need(code == 128 + number, f'exit code {code} after {number}')
+        kept(terminal, terminal.before)
+
+
+def stopped_and_continued(terminal):
+    pid = terminal.start('serial_echo.elf', '^ready')
+    os.kill(pid, signal.SIGSTOP)
+    # The shell has its prompt again; some have settings of their own.
+    terminal.wait('code=')
+    terminal.type('stty sane')
+    terminal.keys('C-j')
+    time.sleep(0.3)
+    terminal.line('clear; fg')
+    terminal.wait('^sh ')
+    time.sleep(0.3)
+    terminal.type('abc')
+    terminal.wait('^ *abc')
+    terminal.keys('C-c')
+    terminal.type('zq')
+    terminal.wait('PASS serial_echo')
+
+
 def guest_that_crashes(terminal):
     terminal.start('triple_fault.elf', '^triple_fault')
     code = terminal.code()
@@ -233,6 +262,8 @@ TESTS = [
     escape_x_quits_a_spinning_guest,
     terminated_from_outside,
     hung_up_from_outside,
+    ended_by_a_signal_it_does_not_know,
+    stopped_and_continued,
     guest_that_crashes,
     guest_that_kvm_cannot_run,
     window_change_is_harmless,
