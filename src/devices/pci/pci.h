@@ -164,8 +164,9 @@ void pci_msix_write_table(struct pci_function *f, uint64_t off,
 uint64_t pci_msix_read_pending(struct pci_function *f, uint64_t off,
 			       unsigned int len);
 
-/* Configuration space, INTx and MSI-X. Loading refuses bytes that the guest
- * could not have written, then maps the BARs. dev->lock held. */
+/* Configuration space and MSI-X; INTx is the owner's to set again. Loading
+ * refuses bytes that the guest could not have written, then maps the BARs.
+ * dev->lock held. */
 int pci_function_snapshot(struct pci_function *f, struct snap *s);
 
 #endif
