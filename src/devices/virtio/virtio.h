@@ -30,7 +30,7 @@
 
 struct virtio;
 
-/* A device type. `commit` functions are mandatory, others may be NULL. */
+/* A device type. Functions that are not mandatory may be NULL. */
 struct virtio_ops {
 	const char *name; /* "blk"; also the snapshot node's */
 	enum virtio_type type;
@@ -47,19 +47,20 @@ struct virtio_ops {
 	/* DRIVER_OK, or resumed after a pause or a restore: features are
 	 * final, enabled queues are started; every doorbell is rung once
 	 * afterwards. On failure the device is marked NEEDS_RESET. What
-	 * snapshot() has loaded is to be kept. Mandatory. */
+	 * snapshot() has loaded is kept. Mandatory. */
 	int (*start)(struct virtio *v);
 	/* Returns when nothing of the device touches guest memory or its
 	 * queues any more. No kick() runs meanwhile. The queues stop later,
 	 * or stay (a pause): requests may still be completed in here. Keeps
 	 * what the driver has told. Mandatory. */
 	void (*stop)(struct virtio *v);
-	/* The driver's reset, after stop(): forgets what it has told. */
+	/* A reset, after stop(): forgets what the driver has told. */
 	void (*reset)(struct virtio *v);
 	/* The driver has rung queue @n's doorbell. Loop thread. Mandatory. */
 	void (*kick)(struct virtio *v, unsigned int n);
-	/* Only queue @n stops (ring reset). Vital where F_RING_RESET is
-	 * offered: on return its requests have left the device. */
+	/* Only queue @n stops (ring reset; not having it means not offering
+	 * F_RING_RESET). Its kicks have ended, it is not live any more; on
+	 * return its requests have left the device and nobody uses it. */
 	void (*stop_queue)(struct virtio *v, unsigned int n);
 	/* The device type's own fields, inside a node of its own; the core
 	 * saves the rest. The device is stopped or paused. Saving must not
@@ -107,6 +108,7 @@ struct virtio {
 	bool started; /* ops->start() has succeeded */
 	bool paused;  /* ops->stop() since, by virtio_pause() */
 	struct log_limit register_limit;
+	struct log_limit fail_limit; /* of whoever sets NEEDS_RESET */
 
 	_Atomic uint16_t config_vector;
 	_Atomic uint8_t status;
@@ -139,16 +141,16 @@ void virtio_attach(struct virtio *v, const struct virtio_transport_ops *ops,
 /* Stops and frees the whole device. NULL is accepted. */
 void virtio_destroy(struct virtio *v);
 
-/* Registers. Reads of what is not there give 0 (vectors VIRTIO_NO_VECTOR);
- * writes out of order or range are ignored (catalogue group T). */
+/* Reads of what is not there give 0 (vectors VIRTIO_NO_VECTOR); writes out of
+ * order or range are ignored. */
 uint32_t virtio_read(struct virtio *v, enum vreg reg);
 void virtio_write(struct virtio *v, enum vreg reg, uint32_t value);
-/* Configuration space: any offset; bytes past its end read 0. @len: 1, 2, 4
- * or 8; an access that straddles the end is refused as a whole. */
+/* Configuration space: any offset; past its end, and across it, reads give 0
+ * and writes nothing. @len: 1, 2, 4 or 8. */
 uint64_t virtio_config_read(struct virtio *v, uint64_t off, unsigned int len);
 void virtio_config_write(struct virtio *v, uint64_t off, unsigned int len,
 			 uint64_t value);
-/* A doorbell that came as an exit. Any value is allowed. */
+/* A doorbell that came as an exit. */
 void virtio_notify(struct virtio *v, uint32_t queue);
 /* The driver's reset, or the machine's. Nothing is in flight on return. */
 void virtio_reset(struct virtio *v);
@@ -159,8 +161,7 @@ void virtio_resume(struct virtio *v);
 
 /* ---- for device types ---- */
 
-/* The device is broken until the driver resets it: NEEDS_RESET and a config
- * interrupt; other devices do not notice. Any thread. */
+/* Broken until its reset: NEEDS_RESET and a config interrupt. Any thread. */
 void virtio_fail(struct virtio *v, const char *why);
 bool virtio_broken(const struct virtio *v);
 /* The configuration space has changed. Any thread. */
@@ -191,9 +192,9 @@ void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 				   struct chain *c));
 
 /* Core registers and all queues, then ops->snapshot(), in a node "virtio".
- * Saving pauses the device meanwhile. Loading is for a device that has just
- * been created; one that was running is started again, its doorbells and
- * interrupts once raised for what was pending. Under the transport's lock. */
+ * Saving pauses the device meanwhile. Loading starts a device again that was
+ * running and rings its doorbells; interrupts that are pending are the
+ * transport's to save. Under the transport's lock. */
 int virtio_snapshot(struct virtio *v, struct snap *s);
 
 #endif

@@ -72,7 +72,8 @@ struct virtio_transport_ops {
 	void (*queue_irq)(void *ctx, unsigned int n);
 	void (*config_irq)(void *ctx);
 	/* Attaches (@fd >= 0) or detaches (-1) queue @n's doorbell. Under the
-	 * transport's lock. 0 or -errno (kicks then arrive as exits). */
+	 * transport's lock. 0 or -errno (kicks then arrive as exits). To
+	 * detach what is not attached is nothing. */
 	int (*doorbell)(void *ctx, unsigned int n, int fd);
 	/* The device has been reset: ISR and vectors are to be cleared. */
 	void (*reset)(void *ctx);
