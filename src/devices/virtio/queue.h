@@ -19,6 +19,7 @@
 #define VIREO_DEVICES_VIRTIO_QUEUE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -65,12 +66,13 @@ struct queue {
 	uint16_t next_used;
 	bool avail_wrap; /* packed: wrap counters */
 	bool used_wrap;
-	uint16_t signalled; /* split, event index: used index last told */
-	bool signalled_valid;
-	bool kicks_off; /* we asked the driver not to kick */
-	bool broken;    /* -EPROTO was returned */
+	uint16_t seen_avail; /* split: the driver's index, last seen */
+	uint16_t taken;      /* split: heads, packed: slots in flight */
+	uint32_t untold;     /* used since the last queue_wants_interrupt() */
+	bool broken;         /* -EPROTO was returned */
 
 	uint64_t in_flight[QUEUE_SIZE_MAX / 64]; /* heads (packed: ids) taken */
+	struct queue_order *order; /* F_IN_ORDER: owned; else NULL */
 	struct queue_counts counts;
 };
 
@@ -87,8 +89,9 @@ struct chain {
 	struct iovec iov[QUEUE_IOV_MAX];
 };
 
-/* Checks @params and starts. -EINVAL: size 0, too large, not a power of two
- * (split); rings misaligned or not in RAM. @max: the device's own limit. */
+/* Checks @params and starts @q, which is zeroed or stopped. -EINVAL: size 0,
+ * too large, not a power of two (split); rings misaligned or not in RAM.
+ * -ENOMEM. @max: the device's own limit. */
 int queue_start(struct queue *q, const struct mem *mem, uint16_t max,
 		const struct queue_params *params,
 		const struct queue_features *features);
@@ -99,6 +102,7 @@ void queue_stop(struct queue *q);
  * Takes the next available chain: 1 and *c filled, 0 when there is none,
  * -EPROTO when the ring is inconsistent (now and on every later call). Every
  * chain that was taken must be given back with queue_push(), in any order.
+ * One call drops at most `size` bad chains, then it returns 0.
  */
 int queue_pop(struct queue *q, struct chain *c);
 
@@ -106,22 +110,26 @@ int queue_pop(struct queue *q, struct chain *c);
  * taken: the next queue_pop() finds it again. */
 void queue_unpop(struct queue *q, const struct chain *c);
 
-/* Completes a chain; @len: bytes written into its writable part. */
+/* Completes a chain; @len: bytes written into its writable part, no more than
+ * in_len. With F_IN_ORDER a chain that overtakes waits for those before it. */
 void queue_push(struct queue *q, const struct chain *c, uint32_t len);
 
-/* After a batch of pushes: does the driver want an interrupt? Contains the
- * full barrier that the event index needs (virtio 1.2, 2.7.10). */
+/* After a batch of pushes: does the driver want an interrupt for what was
+ * completed since the last call? Contains the full barrier that the event
+ * index needs (virtio 1.2, 2.7.7). Dropped chains count as completed. */
 bool queue_wants_interrupt(struct queue *q);
 
 /* Tells the driver whether we want kicks. Turning them on returns true when
- * chains have arrived meanwhile: look again before going to sleep. */
+ * chains have arrived meanwhile: look again before going to sleep. A broken
+ * queue's ring is left alone. */
 bool queue_set_kicks(struct queue *q, bool on);
 
 /* True when queue_pop() would find something (or an error). */
 bool queue_has_work(const struct queue *q);
 
-/* Our indices and in-flight set. After loading, parameters are checked as at
- * the start; a bad one is an error of the snapshot. */
+/* Our indices and in-flight set, as a node "ring". After loading, everything
+ * is checked as at the start; a bad value is an error of the snapshot. A queue
+ * that was not started is stopped by loading. */
 int queue_snapshot(struct queue *q, const struct mem *mem, uint16_t max,
 		   struct snap *s);
 

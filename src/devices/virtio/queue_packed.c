@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The packed format (virtio 1.2, 2.8): one ring of descriptors that the driver
+ * makes available and the device overwrites with used ones, and two event
+ * areas. See queue_ring.h; thread: the queue's owner.
+ *
+ * The descriptors of one chain lie one behind the other. Where a list does not
+ * end, or was published before it was complete, nobody can tell where the next
+ * chain starts: that is a bad ring, not a bad chain.
+ */
+#include "devices/virtio/queue_ring.h"
+
+#include <errno.h>
+
+/* 2.8.14: off_wrap in the low half, flags in the high one */
+#define EVENT_ENABLE  0u
+#define EVENT_DISABLE 1u
+#define EVENT_DESC    2u
+#define EVENT_SLOT    0x7fffu
+#define EVENT_FLAGS   3u
+
+/* 2.8.1: available is AVAIL as our counter, and USED the other way. */
+static bool is_available(uint16_t flags, bool wrap)
+{
+	return (flags & (DESC_AVAIL | DESC_USED)) ==
+	       (wrap ? DESC_AVAIL : DESC_USED);
+}
+
+/* The flags come with the same load as length and id; the acquire pairs with
+ * the driver's release of the flags. */
+static struct desc ring_desc(const struct queue *q, uint16_t slot)
+{
+	const uint8_t *p = q->desc + DESC_SIZE * (uint32_t)slot;
+	uint64_t rest = load64(p + 8, __ATOMIC_ACQUIRE);
+
+	return desc_packed(load64(p, __ATOMIC_RELAXED), rest);
+}
+
+/* Moves a position by @n <= size slots. */
+static void advance(const struct queue *q, uint16_t *slot, bool *wrap,
+		    uint32_t n)
+{
+	uint32_t to = *slot + n;
+
+	if (to >= q->size) {
+		to -= q->size;
+		*wrap = !*wrap;
+	}
+	*slot = (uint16_t)to;
+}
+
+/* 2.8.7: no lists, every entry counts; of the flags only WRITE. @indirect:
+ * the only descriptor of its chain. */
+static bool walk_table(const struct queue *q, struct chain *c,
+		       const struct desc *indirect)
+{
+	struct table t;
+
+	if (!q->features.indirect || indirect->flags & DESC_NEXT ||
+	    !queue_table_open(q, &t, indirect) || t.entries > q->size)
+		return false;
+	for (uint32_t i = 0; i < t.entries; i++) {
+		uint64_t words[2];
+		struct desc d;
+
+		queue_table_read(q, &t, i, words);
+		d = desc_packed(words[0], words[1]);
+		if (!queue_add_buffer(q, c, &d))
+			return false;
+	}
+	return true;
+}
+
+/* The list at our position: its slots and, in *last, its last descriptor.
+ * A fault in a buffer makes *good false, the list is followed to its end. */
+static int walk_ring(const struct queue *q, struct chain *c, struct desc *d,
+		     bool *good)
+{
+	uint16_t slot = q->next_avail;
+	bool wrap = q->avail_wrap;
+	uint16_t n = 1;
+
+	for (;; n++) {
+		if (d->flags & DESC_INDIRECT)
+			*good = *good && n == 1 && walk_table(q, c, d);
+		else
+			*good = *good && queue_add_buffer(q, c, d);
+		if (!(d->flags & DESC_NEXT))
+			return n;
+		advance(q, &slot, &wrap, 1);
+		*d = ring_desc(q, slot);
+		if (n == q->size || !is_available(d->flags, wrap))
+			return -EPROTO;
+	}
+}
+
+int queue_packed_take(struct queue *q, struct chain *c)
+{
+	struct desc d = ring_desc(q, q->next_avail);
+	bool good = true;
+	int slots;
+
+	if (!is_available(d.flags, q->avail_wrap))
+		return TAKE_NONE;
+	chain_clear(c, 0, 0);
+	slots = walk_ring(q, c, &d, &good);
+	if (slots < 0)
+		return slots;
+	/* the id stands in the last descriptor, 2.8.6 */
+	if (d.next >= q->size || is_taken(q, d.next) ||
+	    slots > q->size - q->taken)
+		return -EPROTO;
+	c->head = d.next;
+	c->slots = (uint16_t)slots;
+	set_taken(q, c->head);
+	advance(q, &q->next_avail, &q->avail_wrap, c->slots);
+	return good ? TAKE_GOOD : TAKE_BAD;
+}
+
+void queue_packed_untake(struct queue *q, uint16_t slots)
+{
+	if (q->next_avail < slots) {
+		q->next_avail = (uint16_t)(q->next_avail + q->size);
+		q->avail_wrap = !q->avail_wrap;
+	}
+	q->next_avail = (uint16_t)(q->next_avail - slots);
+}
+
+void queue_packed_put(struct queue *q, uint16_t id, uint16_t slots,
+		      uint32_t len)
+{
+	uint8_t *p = q->desc + DESC_SIZE * (uint32_t)q->next_used;
+	uint64_t flags = q->used_wrap ? DESC_AVAIL | DESC_USED : 0;
+
+	if (len)
+		flags |= DESC_WRITE;
+	/* the driver sees our data before the flags */
+	store64(p + 8, flags << 48 | (uint64_t)id << 32 | len,
+		__ATOMIC_RELEASE);
+	advance(q, &q->next_used, &q->used_wrap, slots);
+}
+
+/* Positions counted through two rounds, one with each wrap counter. */
+static uint32_t position(const struct queue *q, uint32_t slot, bool wrap)
+{
+	return wrap ? slot : slot + q->size;
+}
+
+bool queue_packed_wants(const struct queue *q, uint32_t count)
+{
+	uint32_t area = load32(q->driver, __ATOMIC_RELAXED);
+	uint32_t flags = area >> 16 & EVENT_FLAGS, slot = area & EVENT_SLOT;
+	uint32_t round = 2u * q->size, now, event;
+
+	if (flags == EVENT_DISABLE)
+		return false;
+	if (flags != EVENT_DESC || !q->features.event_idx || slot >= q->size)
+		return true;
+	/* how far behind our position is the slot that was asked for? */
+	now = position(q, q->next_used, q->used_wrap);
+	event = position(q, slot, area >> 15 & 1);
+	return (now + round - event - 1) % round < count;
+}
+
+void queue_packed_kicks(struct queue *q, bool on)
+{
+	uint32_t area = EVENT_DISABLE << 16;
+
+	if (on && q->features.event_idx)
+		area = EVENT_DESC << 16 | (uint32_t)q->avail_wrap << 15 |
+		       q->next_avail;
+	else if (on)
+		area = EVENT_ENABLE << 16;
+	store32(q->device, area, __ATOMIC_RELAXED);
+}
+
+bool queue_packed_has_work(const struct queue *q)
+{
+	const uint8_t *p = q->desc + DESC_SIZE * (uint32_t)q->next_avail;
+	uint64_t rest = load64(p + 8, __ATOMIC_ACQUIRE);
+
+	return is_available((uint16_t)(rest >> 48), q->avail_wrap);
+}
