@@ -180,7 +180,8 @@ VIREO_API int vireo_wait(struct vireo_vm *vm, int timeout_ms,
  * not read it. */
 VIREO_API int vireo_event_fd(const struct vireo_vm *vm);
 
-/* Presses the ACPI power button: the guest is asked to shut down. */
+/* Presses the ACPI power button: the guest is asked to shut down. VIREO_ESTATE
+ * when it does not listen (yet, or at all). */
 VIREO_API int vireo_power_button(struct vireo_vm *vm);
 
 /* Ends the VM now, whatever the guest does. Returns at once; vireo_wait()
@@ -201,7 +202,9 @@ struct vireo_stat {
 };
 
 /* Calls @fn for each figure, in a fixed order; figures are exact once the VM
- * has ended. Exits per port or page are counted only with key "stats". */
+ * has ended, and exits count only from then on, or from a restart. Exits per
+ * port or page are counted only with key "stats". @fn must not call into the
+ * VM. */
 VIREO_API void vireo_stats(struct vireo_vm *vm,
 			   void (*fn)(void *ctx, const struct vireo_stat *stat),
 			   void *ctx);
@@ -218,7 +221,7 @@ struct vireo_check_row {
 
 /*
  * Looks at what this host's KVM can do and runs small probe guests (a second
- * at most). @fn gets the rows in order; the last group is "verdict": in plain
+ * at most). Of @cfg only the descriptor "kvm" counts; NULL is allowed. @fn gets the rows in order; the last group is "verdict": in plain
  * words whether vireo runs here, whether stock kernels boot, and what to do if
  * not. Returns 0 when stock kernels boot here, 1 when only small guests do,
  * VIREO_EHOST when none run.

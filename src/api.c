@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "board/keys.h"
+#include "check.h"
 #include "vm.h"
 
 /* One value as it was set, in order. */
@@ -333,6 +334,15 @@ void vireo_config_set_log(struct vireo_config *cfg, enum vireo_log_level level,
 
 /* ---- life ---- */
 
+/* What goes wrong while a VM is built is the host's doing, whatever number it
+ * has, unless a key is to blame. */
+static int create_code(int error, const struct err *why)
+{
+	if (error == -EINVAL && why->key[0])
+		return VIREO_EINVAL;
+	return error == -ENOEXEC ? VIREO_EIMAGE : VIREO_EHOST;
+}
+
 int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
 		 struct vireo_error *err)
 {
@@ -345,7 +355,7 @@ int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
 	r = config_check(&cfg->typed, &why);
 	if (!r)
 		r = vm_create(out, &cfg->typed, &cfg->log, &cfg->fds, &why);
-	return r < 0 ? fail(err, code_of(r), &why) : 0;
+	return r < 0 ? fail(err, create_code(r, &why), &why) : 0;
 }
 
 int vireo_start(struct vireo_vm *vm, struct vireo_error *err)
@@ -446,4 +456,13 @@ void vireo_stats(struct vireo_vm *vm,
 	fn(ctx, &row);
 	stats_report(&vm->total, fn, ctx);
 	pthread_mutex_unlock(&vm->board_lock);
+}
+
+int vireo_check(const struct vireo_config *cfg,
+		void (*fn)(void *ctx, const struct vireo_check_row *row),
+		void *ctx)
+{
+	if (!fn)
+		return VIREO_EINVAL;
+	return check_run(cfg ? cfg->fds.kvm : -1, fn, ctx);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * vireo_check(): what this host can do, in rows: KVM's capabilities, probe
+ * See check.h: what this host can do, in rows: KVM's capabilities, probe
  * guests, the rest of the host, and a verdict in plain words. The caller's
  * thread; leaves nothing behind.
  */
-#include "vireo.h"
+#include "check.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -188,9 +188,9 @@ static int no_kvm(const struct check *c, const struct err *err)
 	return VIREO_EHOST;
 }
 
-int vireo_check(const struct vireo_config *cfg,
-		void (*fn)(void *ctx, const struct vireo_check_row *row),
-		void *ctx)
+int check_run(int kvm_fd,
+	      void (*fn)(void *ctx, const struct vireo_check_row *row),
+	      void *ctx)
 {
 	const struct check c = { fn, ctx };
 	struct arch_probe probe;
@@ -199,7 +199,7 @@ int vireo_check(const struct vireo_config *cfg,
 	bool stock;
 	int r;
 
-	if (kvm_open(&kvm, -1, &err) < 0)
+	if (kvm_open(&kvm, kvm_fd, &err) < 0)
 		return no_kvm(&c, &err);
 	row(&c, "kvm", "/dev/kvm", VIREO_CHECK_YES, true, "API version %d",
 	    KVM_API_VERSION);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* src/vm.c and src/api.c when calls come from several threads at once. */
+/* src/vm.c and src/api.c when calls come from several threads at once, and
+ * when the host refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -115,6 +118,83 @@ static void vireo_stats_tells_its_figures_without_the_vms_lock(void **state)
 	vireo_stats(f->vm, look_at_lock, f->vm);
 }
 
+/* ---- what the public functions make of it ---- */
+
+static int create(struct one_vm *f, struct vireo_error *why)
+{
+	struct vireo_config *cfg;
+	char kernel[128];
+	int r;
+
+	snprintf(kernel, sizeof(kernel), "%s,format=flat", f->kernel);
+	assert_int_equal(vireo_config_create(&cfg), 0);
+	assert_int_equal(vireo_config_set(cfg, "kernel", kernel, why), 0);
+	assert_int_equal(vireo_config_set(cfg, "memory", "1M", why), 0);
+	assert_int_equal(vireo_config_set_fd(cfg, "kvm", f->fds.kvm, why), 0);
+	r = vireo_create(&f->vm, cfg, why);
+	vireo_config_destroy(&cfg);
+	return r;
+}
+
+/* EBUSY, EINVAL and ETIMEDOUT mean other things elsewhere. */
+static void R03_refusals_of_kvm_are_the_hosts(void **state)
+{
+	static const int errors[] = { EBUSY, EINVAL, ETIMEDOUT, ENOMEM };
+	struct one_vm *f = *state;
+	struct vireo_error why;
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		fake.fail_request = KVM_CREATE_VCPU;
+		fake.fail_times = 1;
+		fake.fail_error = errors[i];
+		assert_int_equal(create(f, &why), VIREO_EHOST);
+		assert_int_equal(why.code, VIREO_EHOST);
+		assert_null(f->vm);
+	}
+}
+
+static bool has_dev_kvm(void)
+{
+	bool found = false;
+
+	for (int fd = 0; fd < 64; fd++) {
+		char path[32];
+		char to[64] = "";
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, to, sizeof(to) - 1) > 0)
+			found = found || !strcmp(to, "/dev/kvm");
+	}
+	return found;
+}
+
+static void look_for_dev_kvm(void *ctx, const struct vireo_check_row *row)
+{
+	unsigned int *rows = ctx;
+
+	assert_false(has_dev_kvm());
+	*rows += !strcmp(row->group, "kvm");
+}
+
+static void C10_check_uses_the_descriptor_it_is_given(void **state)
+{
+	struct one_vm *f = *state;
+	struct vireo_config *cfg;
+	struct vireo_error why;
+	unsigned int rows = 0;
+
+	fake.fail_request = KVM_CREATE_VM; /* no probe guests here */
+	fake.fail_times = 1;
+	fake.fail_error = ENOMEM;
+	assert_int_equal(vireo_config_create(&cfg), 0);
+	assert_int_equal(vireo_config_set_fd(cfg, "kvm", f->fds.kvm, &why), 0);
+	assert_int_equal(vireo_check(cfg, look_for_dev_kvm, &rows),
+			 VIREO_EHOST);
+	assert_true(rows > 10);
+	assert_int_equal(vireo_check(cfg, NULL, NULL), VIREO_EINVAL);
+	vireo_config_destroy(&cfg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +202,8 @@ int main(void)
 		VM_TEST(vm_start_and_stop_at_once_leave_no_thread),
 		VM_TEST(vm_start_after_a_stop_says_that_it_was_stopped),
 		VM_TEST(vireo_stats_tells_its_figures_without_the_vms_lock),
+		VM_TEST(R03_refusals_of_kvm_are_the_hosts),
+		VM_TEST(C10_check_uses_the_descriptor_it_is_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
