@@ -15,6 +15,33 @@ void device_finish(struct device *dev)
 	pthread_mutex_destroy(&dev->lock);
 }
 
+void device_pause(struct device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	if (dev->ops->pause)
+		dev->ops->pause(dev);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+void device_resume(struct device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	if (dev->ops->resume)
+		dev->ops->resume(dev);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+int device_snapshot(struct device *dev, struct snap *s)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&dev->lock);
+	if (dev->ops->snapshot)
+		r = dev->ops->snapshot(dev, s);
+	pthread_mutex_unlock(&dev->lock);
+	return r;
+}
+
 void device_destroy(struct device *dev)
 {
 	if (dev)

@@ -79,13 +79,22 @@ struct device;
 struct snap;
 
 struct device_ops {
-	const char *name; /* "serial" */
+	const char *name; /* "serial"; also of its node in a snapshot */
 	/* Registers, by value: the access lies wholly inside the window and
 	 * @len is 1, 2, 4 or 8. Called with dev->lock held. */
 	uint64_t (*read)(struct device *dev, unsigned int window, uint64_t off,
 			 unsigned int len);
 	void (*write)(struct device *dev, unsigned int window, uint64_t off,
 		      unsigned int len, uint64_t value);
+	/* Between these two nothing of the device runs by itself, and no I/O
+	 * is in flight. Pausing twice is nothing. NULL: it never does. Called
+	 * with dev->lock held. */
+	void (*pause)(struct device *dev);
+	void (*resume)(struct device *dev);
+	/* Its state, in a node called `name`: 0 or the error of @s. Loading is
+	 * for a device that was created in the same way. NULL: there is none.
+	 * Called with dev->lock held. */
+	int (*snapshot)(struct device *dev, struct snap *s);
 	/* Frees the device; nobody else uses it any more. */
 	void (*destroy)(struct device *dev);
 };
@@ -101,6 +110,11 @@ struct device {
 void device_init(struct device *dev, const struct device_ops *ops,
 		 const char *id);
 void device_finish(struct device *dev);
+
+/* Call the function of that name, if there is one, with the lock held. */
+void device_pause(struct device *dev);
+void device_resume(struct device *dev);
+int device_snapshot(struct device *dev, struct snap *s);
 
 /* Calls ops->destroy; NULL is accepted. */
 void device_destroy(struct device *dev);
