@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 		.pvpanic = true,
 		.i8042 = true,
 		.pm_timer = true,
+		.pci = true,
 		.mmio_count = ACPI_MAX_MMIO_DEVICES,
 	};
 	static struct blob blob;
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
 	       !dump_table(&blob, le64_at(blob.b + 24)) ||
 	       !dump_table(&blob, le64_at(xsdt + 36)) ||
 	       !dump_table(&blob, le64_at(xsdt + 44)) ||
+	       !dump_table(&blob, le64_at(xsdt + 52)) ||
 	       !dump_table(&blob, le32_at(fadt + 36)) ||
 	       !dump_table(&blob, le64_at(fadt + 140));
 }

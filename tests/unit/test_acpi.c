@@ -352,6 +352,54 @@ static void the_dsdt_has_every_device(void **state)
 				"\x79\x00", 23));
 }
 
+static void pci_is_an_mcfg_table_a_bridge_and_a_reserved_window(void **state)
+{
+	struct acpi_config cfg = { .gpa = LAYOUT_ACPI, .cpus = 1, .pci = true };
+	struct blob blob;
+	const uint8_t *mcfg;
+	const uint8_t *d;
+
+	build(&blob, &cfg);
+	mcfg = table_at(&blob, xsdt_entry(&blob, 2), "MCFG");
+	assert_int_equal(le32_at(mcfg + 4), 60);
+	assert_int_equal(le64_at(mcfg + 44), LAYOUT_PCI_ECAM);
+	assert_int_equal(le64_at(mcfg + 52), 0); /* segment 0, bus 0 to 0 */
+	d = dsdt(&blob);
+	assert_true(contains(d, "PCI0\x08_HID\x0c\x41\xd0\x0a\x08", 14));
+	assert_true(contains(d, "\x88\x0d\x00\x02\x0c\x00\0\0\0\0\0\0\0\0"
+				"\x01\x00", 16));
+	assert_true(contains(d, "\x47\x01\xf8\x0c\xf8\x0c\x01\x08", 8));
+	assert_true(contains(d, "\x8a\x2b\x00\x00\x0c\x01\0\0\0\0\0\0\0\0"
+				"\0\0\0\xc0\0\0\0\0\xff\xff\xff\xdf\0\0\0\0",
+			     30));
+	/* PNP0C02 with [0xe0000000, +1 MiB) */
+	assert_true(contains(d, "\x86\x09\x00\x01\0\0\0\xe0\0\0\x10\0", 12));
+}
+
+static void every_pci_slot_has_an_interrupt(void **state)
+{
+	struct acpi_config cfg = { .gpa = LAYOUT_ACPI, .cpus = 1, .pci = true };
+	struct blob blob;
+
+	build(&blob, &cfg);
+	for (uint32_t slot = 0; slot < 32; slot++) {
+		/* 0x0000ffff is a word constant, those above are dwords */
+		uint8_t entry[] = { 0x0c, 0xff, 0xff, (uint8_t)slot, 0, 0,
+				    0, 0x0a, (uint8_t)(IRQ_PCI + slot % 4) };
+
+		if (slot)
+			assert_true(contains(dsdt(&blob), (char *)entry, 9));
+		else
+			assert_true(contains(dsdt(&blob),
+					     "\x0b\xff\xff\0\0\x0a\x10", 7));
+	}
+	cfg.pci = false;
+	build(&blob, &cfg);
+	assert_false(contains(dsdt(&blob), "_PRT", 4));
+	assert_int_equal(le32_at(table_at(&blob, le64_at(blob.b + 24), "XSDT") +
+				 4), 36 + 2 * 8);
+}
+
 static void an_mmio_device_above_4_gib_takes_a_64_bit_window(void **state)
 {
 	struct acpi_config cfg = { .gpa = LAYOUT_ACPI, .cpus = 1 };
@@ -408,6 +456,9 @@ int main(void)
 		cmocka_unit_test(the_madt_has_an_entry_per_processor),
 		cmocka_unit_test(processors_above_id_254_have_x2apic_entries),
 		cmocka_unit_test(the_dsdt_has_every_device),
+		cmocka_unit_test(
+			pci_is_an_mcfg_table_a_bridge_and_a_reserved_window),
+		cmocka_unit_test(every_pci_slot_has_an_interrupt),
 		cmocka_unit_test(
 			an_mmio_device_above_4_gib_takes_a_64_bit_window),
 		cmocka_unit_test(a_buffer_of_any_smaller_size_is_enospc),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See acpi.h. The blob, in order: RSDP, FACS, DSDT, FADT, MADT, XSDT; a table
- * is written before the one that points at it, and the RSDP, which must be
- * first, is filled in last. A further table (MCFG, say) is one more function
- * and one more line in acpi_build(); a further device is one in put_dsdt().
+ * See acpi.h. The blob, in order: RSDP, FACS, DSDT, FADT, MADT, MCFG, XSDT; a
+ * table is written before the one that points at it, and the RSDP, which must
+ * be first, is filled in last. A further table is one more function and one
+ * more line in acpi_build(); a further device is one in put_dsdt().
  */
 #include "arch/x86_64/acpi.h"
 
@@ -13,6 +13,7 @@
 #include "arch/x86_64/bytes.h"
 #include "arch/x86_64/layout.h"
 #include "devices/acpi_pm.h"
+#include "devices/pci/pci_host.h"
 
 #define RSDP_SIZE   36
 #define HEADER_SIZE 36
@@ -91,6 +92,7 @@ struct tables {
 	uint64_t dsdt;
 	uint64_t fadt;
 	uint64_t madt;
+	uint64_t mcfg; /* 0: none */
 	uint64_t xsdt;
 };
 
@@ -211,6 +213,72 @@ static void put_mmio_device(struct bytes *b, unsigned int index,
 	aml_close(b, dev);
 }
 
+/* 6.2.13: slot << 16 | every function, pin, no link device, GSI. Functions
+ * have INTA only. Without a link it is level, active low; nobody looks at the
+ * polarity. */
+static void put_prt(struct bytes *b)
+{
+	size_t all;
+
+	aml_name(b, "_PRT");
+	all = aml_package(b, PCI_SLOTS);
+	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++) {
+		size_t one = aml_package(b, 4);
+
+		aml_integer(b, slot << 16 | 0xffff);
+		aml_integer(b, 0);
+		aml_integer(b, 0);
+		aml_integer(b, IRQ_PCI + slot % PCI_LINES);
+		aml_close(b, one);
+	}
+	aml_close(b, all);
+}
+
+static void put_pci(struct bytes *b)
+{
+	size_t dev = aml_device(b, "PCI0");
+	size_t res;
+
+	aml_name(b, "_HID");
+	aml_eisa_id(b, "PNP0A08");
+	aml_name(b, "_CID");
+	aml_eisa_id(b, "PNP0A03");
+	aml_name(b, "_UID");
+	aml_integer(b, 0);
+	aml_name(b, "_SEG");
+	aml_integer(b, 0);
+	aml_name(b, "_BBN");
+	aml_integer(b, 0);
+	aml_name(b, "_CCA"); /* 6.2.17: its DMA is coherent */
+	aml_integer(b, 1);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_bus(b, 0, 0);
+	aml_res_io(b, PORT_PCI, PORT_PCI_SIZE);
+	aml_res_memory64(b, LAYOUT_PCI_MMIO, LAYOUT_PCI_MMIO_SIZE, true);
+	aml_resources_close(b, res);
+	put_prt(b);
+	aml_close(b, dev);
+}
+
+/* PCI Firmware specification 3.0, 4.1.2: what MCFG names has to be reserved by
+ * a motherboard resource, or it is not believed. */
+static void put_ecam(struct bytes *b)
+{
+	size_t dev = aml_device(b, "ECAM");
+	size_t res;
+
+	aml_name(b, "_HID");
+	aml_eisa_id(b, "PNP0C02");
+	aml_name(b, "_UID");
+	aml_integer(b, 0);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_memory32(b, LAYOUT_PCI_ECAM, LAYOUT_PCI_ECAM_SIZE);
+	aml_resources_close(b, res);
+	aml_close(b, dev);
+}
+
 static uint64_t put_dsdt(struct bytes *b, const struct acpi_config *cfg)
 {
 	size_t start = table_begin(b, cfg->gpa, "DSDT", 2);
@@ -224,6 +292,10 @@ static uint64_t put_dsdt(struct bytes *b, const struct acpi_config *cfg)
 		put_pvpanic(b);
 	for (unsigned int i = 0; i < cfg->mmio_count; i++)
 		put_mmio_device(b, i, &cfg->mmio[i]);
+	if (cfg->pci) {
+		put_pci(b);
+		put_ecam(b);
+	}
 	aml_close(b, scope);
 	table_end(b, start);
 	return cfg->gpa + start;
@@ -370,12 +442,29 @@ static uint64_t put_madt(struct bytes *b, const struct acpi_config *cfg)
 	return cfg->gpa + start;
 }
 
+/* PCI Firmware specification 3.0, 4.1.2 */
+static uint64_t put_mcfg(struct bytes *b, const struct acpi_config *cfg)
+{
+	size_t start = table_begin(b, cfg->gpa, "MCFG", 1);
+
+	bytes_zero(b, 8);
+	bytes_u64(b, LAYOUT_PCI_ECAM);
+	bytes_u16(b, 0); /* segment */
+	bytes_u8(b, 0);  /* first bus */
+	bytes_u8(b, 0);  /* last bus */
+	bytes_zero(b, 4);
+	table_end(b, start);
+	return cfg->gpa + start;
+}
+
 static uint64_t put_xsdt(struct bytes *b, const struct tables *t)
 {
 	size_t start = table_begin(b, t->gpa, "XSDT", 1);
 
 	bytes_u64(b, t->fadt); /* must be the first, 5.2.8 */
 	bytes_u64(b, t->madt);
+	if (t->mcfg)
+		bytes_u64(b, t->mcfg);
 	table_end(b, start);
 	return t->gpa + start;
 }
@@ -406,6 +495,8 @@ int acpi_build(uint8_t *buf, size_t cap, size_t *len,
 	t.dsdt = put_dsdt(&b, cfg);
 	t.fadt = put_fadt(&b, cfg, &t);
 	t.madt = put_madt(&b, cfg);
+	if (cfg->pci)
+		t.mcfg = put_mcfg(&b, cfg);
 	t.xsdt = put_xsdt(&b, &t);
 	set_rsdp(&b, &t);
 	if (b.err)

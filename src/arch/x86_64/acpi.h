@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * ACPI tables (ACPI 6.4) for the x86-64 machine: RSDP, XSDT, FADT, FACS, MADT,
- * DSDT, as one blob for LAYOUT_ACPI. Pure: bytes out, nothing else.
+ * MCFG, DSDT, as one blob for LAYOUT_ACPI. Pure: bytes out, nothing else.
  */
 #ifndef VIREO_ARCH_X86_64_ACPI_H
 #define VIREO_ARCH_X86_64_ACPI_H
@@ -27,6 +27,8 @@ struct acpi_config {
 	bool pvpanic;      /* QEMU0001 at PORT_PVPANIC */
 	bool i8042;        /* the 8042 flag of IAPC_BOOT_ARCH; no PS/2 nodes */
 	bool pm_timer;     /* PM_TMR_BLK at PORT_PM_TIMER, else none */
+	bool pci;          /* the host bridge: MCFG, PNP0A08 with bus 0, the
+			      window LAYOUT_PCI_MMIO and slots' interrupts */
 	unsigned int mmio_count;
 	struct acpi_mmio_device mmio[ACPI_MAX_MMIO_DEVICES];
 };

@@ -35,6 +35,7 @@
 #define RES_IO        0x47 /* small, 7 bytes */
 #define RES_END       0x79 /* small, 1 byte */
 #define RES_MEMORY32  0x86
+#define RES_WORD      0x88
 #define RES_INTERRUPT 0x89
 #define RES_QWORD     0x8a
 
@@ -259,6 +260,21 @@ void aml_res_interrupt(struct bytes *b, uint32_t gsi, bool level)
 	bytes_u8(b, level ? 0x01 : 0x03); /* consumer; bit 1: edge */
 	bytes_u8(b, 1);                   /* one interrupt */
 	bytes_u32(b, gsi);
+}
+
+void aml_res_bus(struct bytes *b, uint8_t first, uint8_t last)
+{
+	assert(first <= last);
+	bytes_u8(b, RES_WORD);
+	bytes_u16(b, 13);
+	bytes_u8(b, 2);    /* bus numbers */
+	bytes_u8(b, 0x0c); /* a bridge's, both ends fixed */
+	bytes_u8(b, 0);
+	bytes_u16(b, 0); /* granularity */
+	bytes_u16(b, first);
+	bytes_u16(b, last);
+	bytes_u16(b, 0); /* translation */
+	bytes_u16(b, (uint16_t)(last - first + 1));
 }
 
 void aml_res_memory32(struct bytes *b, uint32_t base, uint32_t size)

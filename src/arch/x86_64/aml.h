@@ -58,6 +58,9 @@ void aml_res_irq(struct bytes *b, unsigned int irq);
 /* Any GSI: active high, exclusive. */
 void aml_res_interrupt(struct bytes *b, uint32_t gsi, bool level);
 
+/* A bridge's bus numbers. */
+void aml_res_bus(struct bytes *b, uint8_t first, uint8_t last);
+
 /* [base, base+size), read-write, below 4 GiB. */
 void aml_res_memory32(struct bytes *b, uint32_t base, uint32_t size);
 

@@ -43,6 +43,10 @@
 /* The hole below 4 GiB */
 #define LAYOUT_HOLE_START 0xc0000000ULL
 #define LAYOUT_HOLE_END   0x100000000ULL
+#define LAYOUT_PCI_MMIO   0xc0000000ULL /* where BARs can be */
+#define LAYOUT_PCI_MMIO_SIZE 0x20000000ULL
+#define LAYOUT_PCI_ECAM   0xe0000000ULL /* bus 0, 1 MiB */
+#define LAYOUT_PCI_ECAM_SIZE 0x100000ULL
 #define LAYOUT_IOAPIC     0xfec00000ULL
 #define LAYOUT_LAPIC      0xfee00000ULL
 #define LAYOUT_IDENTITY_MAP 0xfeffc000ULL /* KVM's, one page */
@@ -61,10 +65,13 @@
 #define PORT_PM_CONTROL   0x604
 #define PORT_PM_TIMER     0x608
 #define PORT_PM_RESET     0x60c
+#define PORT_PCI          0xcf8
+#define PORT_PCI_SIZE     8
 
 /* Interrupts (GSI = IOAPIC pin; ISA numbers are the same) */
 #define IRQ_SERIAL0       4
 #define IRQ_SCI           9
+#define IRQ_PCI           16 /* four lines; slot n has IRQ_PCI + n % 4 */
 #define IOAPIC_PINS       24
 
 #endif
