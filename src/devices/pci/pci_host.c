@@ -162,6 +162,20 @@ void pci_bus_line(struct pci_bus *bus, unsigned int slot, bool level)
 	pthread_mutex_unlock(&line->lock);
 }
 
+static int host_snapshot(struct device *dev, struct snap *s)
+{
+	struct pci_host *h = container_of(dev, struct pci_host, dev);
+
+	snap_begin(s, "pci-host", 1);
+	snap_u32(s, "address", &h->address);
+	snap_u8(s, "reset", &h->reset);
+	if (snap_loading(s))
+		h->address &= ADDRESS_BITS;
+	pci_function_snapshot(&h->bridge, s);
+	snap_end(s);
+	return snap_error(s);
+}
+
 static void host_destroy(struct device *dev)
 {
 	struct pci_host *h = container_of(dev, struct pci_host, dev);
@@ -177,6 +191,7 @@ static const struct device_ops host_ops = {
 	.name = "pci-host",
 	.read = host_read,
 	.write = host_write,
+	.snapshot = host_snapshot,
 	.destroy = host_destroy,
 };
 
@@ -234,18 +249,4 @@ int pci_host_create(struct device **out, const char *id,
 struct pci_bus *pci_host_bus(struct device *host)
 {
 	return &container_of(host, struct pci_host, dev)->bus;
-}
-
-int pci_host_snapshot(struct device *host, struct snap *s)
-{
-	struct pci_host *h = container_of(host, struct pci_host, dev);
-
-	snap_begin(s, "pci-host", 1);
-	snap_u32(s, "address", &h->address);
-	snap_u8(s, "reset", &h->reset);
-	if (snap_loading(s))
-		h->address &= ADDRESS_BITS;
-	pci_function_snapshot(&h->bridge, s);
-	snap_end(s);
-	return snap_error(s);
 }

@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/snap.h"
 #include "devices/bus.h"
 #include "devices/device.h"
 #include "devices/pci/pci.h"
@@ -69,7 +68,5 @@ struct pci_bus *pci_host_bus(struct device *host);
 
 /* For pci.c: a slot pulls its line or lets go. Any thread. */
 void pci_bus_line(struct pci_bus *bus, unsigned int slot, bool level);
-
-int pci_host_snapshot(struct device *host, struct snap *s);
 
 #endif
