@@ -221,10 +221,11 @@ struct vireo_check_row {
 
 /*
  * Looks at what this host's KVM can do and runs small probe guests (a second
- * at most). Of @cfg only the descriptor "kvm" counts; NULL is allowed. @fn gets the rows in order; the last group is "verdict": in plain
- * words whether vireo runs here, whether stock kernels boot, and what to do if
- * not. Returns 0 when stock kernels boot here, 1 when only small guests do,
- * VIREO_EHOST when none run.
+ * at most). Of @cfg only the descriptor "kvm" counts; NULL is allowed. @fn gets
+ * the rows in order; the last group is "verdict": in plain words whether vireo
+ * runs here, whether stock kernels boot, and what to do if not. Returns 0 when
+ * stock kernels boot here, 1 when only small guests do, VIREO_EHOST when none
+ * run.
  */
 VIREO_API int vireo_check(const struct vireo_config *cfg,
 			  void (*fn)(void *ctx,

@@ -223,6 +223,10 @@ static bool apply(struct opts *opts, const struct vireo_key *o,
 {
 	if (!strcmp(o->name, "help"))
 		return help_word(opts, w, value);
+	if (!o->arg && value && is_own(o)) {
+		message("--%s: takes no value", o->name);
+		return false;
+	}
 	if (!o->arg)
 		return set(opts, o, value ? value : "true");
 	if (!value)

@@ -322,16 +322,24 @@ static void print_process(const char **group)
 		print_stat(group, &row);
 }
 
+/* A flag has more than one word for "true". */
+static bool is_on(const struct run *run, const char *key)
+{
+	const char *word = vireo_config_get(run->opts.cfg, key, 0);
+
+	return word && (!strcmp(word, "true") || !strcmp(word, "on") ||
+			!strcmp(word, "yes"));
+}
+
 /* The console's last bytes go out before we speak of them. */
 static int finish_run(struct run *run, const struct vireo_end *end)
 {
-	const char *stats = vireo_config_get(run->opts.cfg, "stats", 0);
 	const char *group = NULL;
 
 	terminal_restore();
 	if (!run->opts.quiet)
 		tell_end(end);
-	if (stats && strcmp(stats, "false")) {
+	if (is_on(run, "stats")) {
 		vireo_stats(run->vm, print_stat, &group);
 		print_process(&group);
 	}

@@ -52,6 +52,12 @@ CASES = [
     # The whole way: start, one line, power off.
     Case('hello', 'hello.elf', OK, ['hello'], alone=True),
     Case('hello_min', 'hello_min.elf', alone=True),
+    Case('stats_off', 'hello.elf', OK, ['hello'], alone=True,
+         options=['--stats=off']),
+    Case('stats_on', 'hello.elf', OK, ['hello'], alone=True,
+         options=['--stats=on'], stderr=r'(?s)time\n.*exits\n.*process\n'),
+    Case('flag_with_a_value', 'hello.elf', 125, alone=True,
+         options=['--quiet=false'], stderr='--quiet: takes no value'),
 
     # What the CPU and the chips do.
     passes('pio', 'pio', 'pio: by rep outsb', 'pio: debug console'),
