@@ -486,7 +486,8 @@ static int set_running(struct vireo_vm *vm, struct err *err)
 			    vm->state != VM_BUILT ? "started" : "stopped");
 	} else {
 		vm->started_ns = clock_mono_ns();
-		vm->output_ns = vm->started_ns;
+		__atomic_store_n(&vm->output_ns, vm->started_ns,
+				 __ATOMIC_RELAXED);
 		vm->state = VM_RUNNING;
 	}
 	pthread_mutex_unlock(&vm->lock);

@@ -207,7 +207,7 @@ static int run_vcpu(struct fake_vcpu *v)
 	sigaddset(&set, kvm_kick_signal());
 	fd = signalfd(-1, &set, SFD_CLOEXEC);
 	pthread_mutex_lock(&lock);
-	v->runs++;
+	__atomic_fetch_add(&v->runs, 1, __ATOMIC_SEQ_CST);
 	complete(v);
 	out = kicked(v->run, fd, 0);
 	if (!out)

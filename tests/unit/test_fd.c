@@ -179,7 +179,7 @@ static void *feed(void *arg)
 	for (int i = 0; i < 20; i++) {
 		pthread_kill(f->reader, SIGUSR1);
 		usleep(1000);
-		if (write(f->fd, "0123456789" + i % 10, 1) != 1)
+		if (write(f->fd, &"0123456789"[i % 10], 1) != 1)
 			break;
 	}
 	return NULL;
