@@ -420,11 +420,11 @@ void snap_u64(struct snap *s, const char *name, uint64_t *v)
 
 void snap_bool(struct snap *s, const char *name, bool *v)
 {
-	uint64_t have = number(s, name, *v, 1);
+	uint64_t have = number(s, name, !s->loading && *v, 1);
 
 	if (have > 1)
 		snap_reject(s, name, "neither 0 nor 1");
-	else
+	else if (s->loading && !s->error)
 		*v = have;
 }
 
