@@ -14,6 +14,7 @@
 #include "arch/x86_64/handoff.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/regs.h"
+#include "arch/x86_64/unpack.h"
 #include "base/fd.h"
 #include "base/num.h"
 #include "board/board.h"
@@ -21,16 +22,14 @@
 
 #define IMAGE_MAX  GIB
 #define INITRD_MAX (4 * GIB)
-#define UNPACK_MIN (64 * MIB) /* room when a payload does not say its size */
 
 /* What one load needs; bytes are freed when it ends. */
 struct load {
 	struct board *board;
 	uint8_t *file; /* owned: the image as it is on disk */
 	size_t file_len;
-	uint8_t *unpacked; /* owned: the inner vmlinux, or NULL */
 	struct boot_image image;
-	const uint8_t *bytes; /* file or unpacked: what image speaks of */
+	bool placed; /* its segments are in RAM already */
 	uint64_t kernel_end;  /* first byte above the kernel and its needs */
 	struct handoff handoff;
 	char cmdline[CONFIG_CMDLINE_MAX + 64];
@@ -62,7 +61,9 @@ static int place_segments(struct load *load, struct err *err)
 			return no_room(load, s->gpa + need, err);
 		load->kernel_end = max_u64(load->kernel_end, s->gpa + need);
 		/* The rest of a segment is fresh RAM and already zero. */
-		mem_write(mem, s->gpa, load->bytes + s->offset, s->file_size);
+		if (!load->placed)
+			mem_write(mem, s->gpa, load->file + s->offset,
+				  s->file_size);
 	}
 	return 0;
 }
@@ -72,33 +73,20 @@ static int place_segments(struct load *load, struct err *err)
 static void try_unpack(struct load *load)
 {
 	const struct boot_image *outer = &load->image;
-	const uint8_t *payload = load->file + outer->payload_offset;
 	const struct log *log = load->board->log;
 	struct boot_image inner;
 	struct err why = { 0 };
-	uint64_t cap;
-	size_t len;
 
 	if (outer->format != BOOT_FORMAT_BZIMAGE || !outer->payload_size) {
 		log_info(log, "kernel: no packed bzImage, nothing to unpack");
-		return;
-	}
-	cap = payload_size_hint(payload, outer->payload_size);
-	cap = min_u64(cap ? cap : UNPACK_MIN, IMAGE_MAX);
-	load->unpacked = malloc(cap);
-	if (!load->unpacked)
-		return;
-	if (payload_unpack(load->unpacked, cap, &len, payload,
-			   outer->payload_size, &why) < 0 ||
-	    boot_parse_elf(&inner, load->unpacked, len, BOOT_FORMAT_AUTO,
-			   &why) < 0) {
+	} else if (unpack_in_place(&load->board->mem, &inner,
+				   load->file + outer->payload_offset,
+				   outer->payload_size, &why) < 0) {
 		log_warn(log, "kernel: not unpacked on the host: %s", why.text);
-		free(load->unpacked);
-		load->unpacked = NULL;
-		return;
+	} else {
+		load->image = inner;
+		load->placed = true;
 	}
-	load->image = inner;
-	load->bytes = load->unpacked;
 }
 
 static int load_kernel(struct load *load, struct err *err)
@@ -108,7 +96,6 @@ static int load_kernel(struct load *load, struct err *err)
 			     IMAGE_MAX, err);
 
 	if (!r) {
-		load->bytes = load->file;
 		r = boot_parse(&load->image, load->file, load->file_len,
 			       cfg->format, err);
 		if (r < 0)
@@ -251,7 +238,7 @@ static int write_handoff(struct load *load, struct arch_entry *entry)
 	switch (entry->kind) {
 	case BOOT_ENTRY_LINUX64:
 		return handoff_linux(mem, &load->handoff, &load->image,
-				     load->bytes, &entry->arg);
+				     load->file, &entry->arg);
 	case BOOT_ENTRY_PVH:
 		return handoff_pvh(mem, &load->handoff, &entry->arg);
 	case BOOT_ENTRY_MULTIBOOT:
@@ -295,7 +282,6 @@ int arch_load(struct board *board, struct arch_entry *entry, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 	load->board = board;
 	r = load_all(load, entry, err ? err : &ignored);
-	free(load->unpacked);
 	free(load->file);
 	free(load);
 	return r;
