@@ -294,20 +294,26 @@ static void tell_end(const struct vireo_end *end)
 			end->detail);
 }
 
+/* Where figures go; their group is a heading. */
+struct figures {
+	FILE *out;
+	const char *group; /* of the last one */
+};
+
 static void print_stat(void *ctx, const struct vireo_stat *stat)
 {
-	const char **group = ctx;
+	struct figures *f = ctx;
 
-	if (!*group || strcmp(*group, stat->group))
-		fprintf(stderr, "%s\n", stat->group);
-	*group = stat->group;
-	fprintf(stderr, "  %-24s %12llu %s\n", stat->name,
+	if (!f->group || strcmp(f->group, stat->group))
+		fprintf(f->out, "%s\n", stat->group);
+	f->group = stat->group;
+	fprintf(f->out, "  %-24s %12llu %s\n", stat->name,
 		(unsigned long long)stat->value, stat->unit);
 }
 
 /* What the process needed, guest pages included: VmHWM of proc(5). (What
  * getrusage() tells includes the program that started us.) */
-static void print_process(const char **group)
+static void print_process(struct figures *f)
 {
 	struct vireo_stat row = { "process", "peak resident memory", 0, "KiB" };
 	FILE *file = fopen("/proc/self/status", "re");
@@ -319,7 +325,7 @@ static void print_process(const char **group)
 	if (file)
 		fclose(file);
 	if (row.value)
-		print_stat(group, &row);
+		print_stat(f, &row);
 }
 
 /* A flag has more than one word for "true". */
@@ -331,18 +337,36 @@ static bool is_on(const struct run *run, const char *key)
 			!strcmp(word, "yes"));
 }
 
-/* The console's last bytes go out before we speak of them. */
+/* The figures as text; malloc'd. NULL: none are wanted. */
+static char *take_figures(struct run *run)
+{
+	char *text = NULL;
+	size_t len;
+	struct figures f = { 0 };
+
+	if (is_on(run, "stats"))
+		f.out = open_memstream(&text, &len);
+	if (!f.out)
+		return NULL;
+	vireo_stats(run->vm, print_stat, &f);
+	print_process(&f);
+	fclose(f.out);
+	return text;
+}
+
+/* The VM goes first, and with it the last bytes of its console: what we say of
+ * the guest comes after what it said. */
 static int finish_run(struct run *run, const struct vireo_end *end)
 {
-	const char *group = NULL;
+	char *figures = take_figures(run);
 
+	vireo_destroy(&run->vm);
 	terminal_restore();
 	if (!run->opts.quiet)
 		tell_end(end);
-	if (is_on(run, "stats")) {
-		vireo_stats(run->vm, print_stat, &group);
-		print_process(&group);
-	}
+	if (figures)
+		fputs(figures, stderr);
+	free(figures);
 	return end->exit_code;
 }
 

@@ -4,6 +4,7 @@ readers that are slow or gone. Exit: 0 good, 1 failed, 77 no KVM here."""
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -229,7 +230,21 @@ def second_signal_ends_it(bed):
         need(late < 5, f'signal {number}: the end came {late:.1f} s later')
 
 
+def messages_come_after_the_guests_last_bytes(bed):
+    with subprocess.Popen(
+            bed.command('flood.elf', '--cmdline', 'bytes=67108864',
+                        timeout='1s'),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT) as process:
+        time.sleep(1.5)  # the pipe is full, and more is held
+        out, _ = process.communicate(timeout=SECONDS)
+    need(process.returncode == DEADLINE, f'exit code {process.returncode}')
+    need(re.search(rb'vireo: deadline[^\n]*\n$', out),
+         f'the end is {out[-100:]!r}')
+
+
 TESTS = [
+    messages_come_after_the_guests_last_bytes,
     slow_reader_loses_no_byte,
     reader_that_stops_for_a_while_loses_no_byte,
     reader_that_goes_away_does_not_stop_the_guest,
