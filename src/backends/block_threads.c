@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The engine of plain system calls: what the host has at hand is done at once,
+ * on the thread that kicks; the rest goes to a few workers that may block.
+ * Must not know: what a disk is made of.
+ *
+ * Threads: workers only run disk->ops->run() and move requests between the two
+ * lists below. Everything else is the user's thread.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "backends/block_engine.h"
+#include "base/fd.h"
+#include "base/num.h"
+#include "base/thread.h"
+
+#define THREADS     4
+#define THREADS_MAX 16
+#define INLINE_MAX  (2 * MIB) /* copied by one kick; others wait for it */
+
+struct threads {
+	struct block_engine engine;
+	struct block_disk *disk; /* not owned */
+
+	/* the user's thread */
+	struct block_list pending;  /* submitted, not kicked */
+	struct block_list finished; /* done by the kick itself */
+	bool no_try;
+
+	pthread_t worker[THREADS_MAX];
+	unsigned int workers;
+	pthread_mutex_t lock; /* guards every field below */
+	pthread_cond_t work;  /* todo or stop has changed */
+	pthread_cond_t some;  /* done has changed */
+	struct block_list todo;
+	struct block_list done;
+	bool stop;
+};
+
+static void *run(void *arg)
+{
+	struct threads *t = arg;
+
+	pthread_mutex_lock(&t->lock);
+	for (;;) {
+		struct block_req *req;
+		bool first;
+
+		while (!t->todo.first && !t->stop)
+			pthread_cond_wait(&t->work, &t->lock);
+		req = block_list_take(&t->todo);
+		if (!req)
+			break;
+		pthread_mutex_unlock(&t->lock);
+		req->result = t->disk->ops->run(t->disk, req);
+		pthread_mutex_lock(&t->lock);
+		first = !t->done.first;
+		block_list_add(&t->done, req);
+		if (first) {
+			pthread_cond_signal(&t->some);
+			fd_event_signal(t->engine.ready_fd);
+		}
+	}
+	pthread_mutex_unlock(&t->lock);
+	return NULL;
+}
+
+static void threads_submit(struct block_engine *e, struct block_req *req)
+{
+	struct threads *t = container_of(e, struct threads, engine);
+
+	block_list_add(&t->pending, req);
+}
+
+/* True when the request is done. */
+static bool done_at_once(struct threads *t, struct block_req *req,
+			 uint64_t *budget)
+{
+	if (t->no_try || req->op == BLOCK_FLUSH || req->len > *budget)
+		return false;
+	req->result = t->disk->ops->try(t->disk, req);
+	if (req->result == -EOPNOTSUPP)
+		t->no_try = true;
+	if (req->result == -EOPNOTSUPP || req->result == -EAGAIN)
+		return false;
+	*budget -= req->len;
+	return true;
+}
+
+static void threads_kick(struct block_engine *e)
+{
+	struct threads *t = container_of(e, struct threads, engine);
+	struct block_list slow = { 0 };
+	uint64_t budget = INLINE_MAX;
+	struct block_req *req;
+
+	while ((req = block_list_take(&t->pending)))
+		block_list_add(done_at_once(t, req, &budget) ? &t->finished :
+							       &slow, req);
+	if (!slow.first)
+		return;
+	pthread_mutex_lock(&t->lock);
+	while ((req = block_list_take(&slow))) {
+		block_list_add(&t->todo, req);
+		pthread_cond_signal(&t->work);
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+static struct block_req *threads_reap(struct block_engine *e, bool wait)
+{
+	struct threads *t = container_of(e, struct threads, engine);
+	struct block_req *list = t->finished.first;
+
+	t->finished.first = NULL;
+	if (list)
+		return list; /* the others have made ready_fd readable */
+	pthread_mutex_lock(&t->lock);
+	while (wait && !t->done.first)
+		pthread_cond_wait(&t->some, &t->lock);
+	list = t->done.first;
+	t->done.first = NULL;
+	pthread_mutex_unlock(&t->lock);
+	return list;
+}
+
+static void threads_destroy(struct block_engine *e)
+{
+	struct threads *t = container_of(e, struct threads, engine);
+
+	pthread_mutex_lock(&t->lock);
+	t->stop = true;
+	pthread_cond_broadcast(&t->work);
+	pthread_mutex_unlock(&t->lock);
+	for (unsigned int i = 0; i < t->workers; i++)
+		pthread_join(t->worker[i], NULL);
+	fd_close(&t->engine.ready_fd);
+	pthread_cond_destroy(&t->some);
+	pthread_cond_destroy(&t->work);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+static const struct block_engine_ops threads_ops = {
+	.name = "threads",
+	.submit = threads_submit,
+	.kick = threads_kick,
+	.reap = threads_reap,
+	.destroy = threads_destroy,
+};
+
+static int start_workers(struct threads *t, unsigned int count)
+{
+	while (t->workers < count) {
+		int r = thread_start(&t->worker[t->workers], "block", run, t);
+
+		if (r < 0)
+			return r;
+		t->workers++;
+	}
+	return 0;
+}
+
+int block_threads_create(struct block_engine **out, struct block_disk *d,
+			 unsigned int threads)
+{
+	struct threads *t = calloc(1, sizeof(*t));
+	unsigned int count = threads ? threads : THREADS;
+	int r;
+
+	*out = NULL;
+	if (count > THREADS_MAX)
+		count = THREADS_MAX;
+	if (!t)
+		return -ENOMEM;
+	t->engine.ops = &threads_ops;
+	t->engine.ready_event = true;
+	t->disk = d;
+	t->no_try = !d->ops->try;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->work, NULL);
+	pthread_cond_init(&t->some, NULL);
+	t->engine.ready_fd = fd_event_create();
+	r = t->engine.ready_fd < 0 ? t->engine.ready_fd : 0;
+	if (r == 0)
+		r = start_workers(t, count);
+	if (r < 0) {
+		threads_destroy(&t->engine);
+		return r;
+	}
+	*out = &t->engine;
+	return 0;
+}
