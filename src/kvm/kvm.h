@@ -108,7 +108,8 @@ int kvm_vm_ioeventfd(struct kvm_vm *vm, int fd, uint64_t addr, uint32_t len,
 int kvm_vm_ioeventfd_remove(struct kvm_vm *vm, int fd, uint64_t addr,
 			    uint32_t len, bool pio, const uint64_t *match);
 
-/* Delivers one message-signalled interrupt now. */
+/* Delivers one message-signalled interrupt now. -EAGAIN when no local APIC took
+ * it: it is switched off, say. */
 int kvm_vm_signal_msi(struct kvm_vm *vm, uint64_t addr, uint32_t data);
 
 /* Routes @gsi (KVM_MSI_FIRST and up) to an MSI; replaces what was there. */

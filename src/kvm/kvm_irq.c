@@ -78,7 +78,11 @@ int kvm_vm_signal_msi(struct kvm_vm *vm, uint64_t addr, uint32_t data)
 		.data = data,
 	};
 
-	return vm_ioctl(vm, KVM_SIGNAL_MSI, &msi);
+	int r = ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+
+	if (r < 0)
+		return -errno;
+	return r ? 0 : -EAGAIN;
 }
 
 /* Gives the kernel our table; it takes all of it or none. */

@@ -335,6 +335,28 @@ static void wire_level_pins_tell_kvm_their_route(void **state)
 	assert_int_equal(f->reports, 1);
 }
 
+/* api.rst, KVM_SIGNAL_MSI: 0 when the guest blocks it. A pin that then waited
+ * for an EOI would wait for ever. */
+static void wire_level_interrupt_that_nobody_took_asks_again(void **state)
+{
+	struct fixture *f = *state;
+	struct irq irq;
+
+	f->cfg.irqchip = KVM_IRQ_SPLIT;
+	build(f);
+	program(f, 9, 1u << 15 | 0x41, 0);
+	irq = board_irq(&f->board, 9);
+	fake.fail_request = KVM_SIGNAL_MSI; /* answers 0: not an error */
+	fake.fail_times = 1;
+	fake.fail_error = 0;
+	irq_set(&irq, 1);
+	assert_int_equal(fake.msis, 0);
+	program(f, 9, 1u << 15 | 0x41, 0);
+	assert_int_equal(fake.msis, 1);
+	program(f, 9, 1u << 15 | 0x41, 0); /* in service now */
+	assert_int_equal(fake.msis, 1);
+}
+
 static void R15_every_pin_and_vector_changes_without_a_log_line(void **state)
 {
 	struct fixture *f = *state;
@@ -363,6 +385,7 @@ int main(void)
 		BOARD_TEST(wire_of_a_full_irqchip_is_a_kvm_line),
 		BOARD_TEST(wire_of_a_split_irqchip_becomes_a_message),
 		BOARD_TEST(wire_level_pins_tell_kvm_their_route),
+		BOARD_TEST(wire_level_interrupt_that_nobody_took_asks_again),
 		BOARD_TEST(R15_every_pin_and_vector_changes_without_a_log_line),
 	};
 
