@@ -128,7 +128,8 @@ enum vireo_log_level { VIREO_LOG_ERROR, VIREO_LOG_WARN, VIREO_LOG_INFO,
 
 /* @fn gets each log line up to @level, from any thread of the VM, without a
  * newline; its level is one of enum vireo_log_level. It must not call into the
- * VM. */
+ * VM, and never comes after vireo_destroy(). Key "log-level" is for programs
+ * that pass it on: the library goes by @level. */
 VIREO_API void vireo_config_set_log(struct vireo_config *cfg,
 				    enum vireo_log_level level,
 				    void (*fn)(void *ctx, int level,

@@ -148,8 +148,8 @@ static const struct key keys[] = {
 	    .arg = "NAME",
 	    .summary = "a name for this VM",
 	    .help = "Letters, digits, '.', '_' and '-', at most 63, starting "
-		    "with a letter or digit. It is the name of the VM's "
-		    "threads and log lines.",
+		    "with a letter or digit. Kept with the configuration; "
+		    "nothing depends on it yet.",
 	    .advanced = true,
 	    .example = "--name web1" },
 	  config_parse_name },

@@ -22,7 +22,8 @@ static const struct vireo_key own[] = {
 	  .summary = "read keys from a JSON file first",
 	  .help = "One JSON object; its keys are the names of the options "
 		  "without dashes. Options on the command line come after it "
-		  "and replace its values. \"-\" reads standard input.",
+		  "and replace its values; those that may be repeated add "
+		  "to them. \"-\" reads standard input.",
 	  .example = "--config vm.json --memory 1G" },
 	{ .name = "print-config",
 	  .summary = "print the resulting configuration as JSON and end",
