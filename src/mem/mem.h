@@ -37,6 +37,16 @@ int mem_add(struct mem *m, uint64_t gpa, uint64_t size, uint8_t *hva);
  * NULL. @len 0 is allowed inside a region and at its end. */
 void *mem_ptr(const struct mem *m, uint64_t gpa, uint64_t len);
 
+/* The same when it lies inside the region @r, else NULL: for callers that
+ * remember the region of the last address. */
+static inline void *mem_region_ptr(const struct mem_region *r, uint64_t gpa,
+				   uint64_t len)
+{
+	uint64_t off = gpa - r->gpa; /* huge when gpa lies before it */
+
+	return off < r->size && len <= r->size - off ? r->hva + off : NULL;
+}
+
 /* True when every byte of [gpa, gpa+len) is RAM (touching regions count). */
 bool mem_is_ram(const struct mem *m, uint64_t gpa, uint64_t len);
 

@@ -15,21 +15,20 @@ static uint8_t *slot_at(const struct driver_ring *r, uint16_t slot)
 	return driver_ram_at(r->ram, r->params.desc + 16 * (uint64_t)slot, 16);
 }
 
-static uint16_t *half(uint8_t *p)
+/* Length, id and flags are one word: TSan wants both sides to agree on the
+ * size of what publishes a descriptor. */
+static uint64_t *word_at(const struct driver_ring *r, uint16_t slot)
 {
-	return (uint16_t *)(void *)p;
+	return (uint64_t *)(void *)(slot_at(r, slot) + 8);
 }
 
-/* Everything but the flags, then the flags: that publishes it. */
+/* The address first, then the rest: that publishes it. */
 void driver_packed_desc(struct driver_ring *r, uint16_t i,
 			struct driver_desc d)
 {
-	uint8_t *p = slot_at(r, i);
-
-	memcpy(p, &d.addr, 8);
-	memcpy(p + 8, &d.len, 4);
-	memcpy(p + 12, &d.next, 2);
-	__atomic_store_n(half(p + 14), d.flags, __ATOMIC_RELEASE);
+	memcpy(slot_at(r, i), &d.addr, 8);
+	__atomic_store_n(word_at(r, i), (uint64_t)d.flags << 48 |
+			 (uint64_t)d.next << 32 | d.len, __ATOMIC_RELEASE);
 }
 
 static uint16_t flags_for(bool wrap)
@@ -104,28 +103,30 @@ int driver_packed_indirect(struct driver_ring *r,
 	return id;
 }
 
-static bool is_used(const struct driver_ring *r)
+static bool is_used(const struct driver_ring *r, uint64_t word)
 {
-	uint16_t flags = __atomic_load_n(half(slot_at(r, r->used) + 14),
-					 __ATOMIC_ACQUIRE);
-	uint16_t both = DRIVER_F_AVAIL | DRIVER_F_USED;
+	uint64_t both = DRIVER_F_AVAIL | DRIVER_F_USED;
 
-	return (flags & both) == (r->used_wrap ? both : 0);
+	return (word >> 48 & both) == (r->used_wrap ? both : 0);
+}
+
+static uint64_t used_word(const struct driver_ring *r)
+{
+	return __atomic_load_n(word_at(r, r->used), __ATOMIC_ACQUIRE);
 }
 
 bool driver_packed_collect(struct driver_ring *r, struct driver_done *done)
 {
-	const uint8_t *p = slot_at(r, r->used);
-	uint16_t slots, flags;
+	uint64_t word = used_word(r);
+	uint16_t slots;
 
 	/* a ring of zeros is not used when the counter starts at 1 */
-	if (r->free_descs == r->size || !is_used(r))
+	if (r->free_descs == r->size || !is_used(r, word))
 		return false;
-	memcpy(&done->len, p + 8, 4);
-	memcpy(&done->head, p + 12, 2);
-	memcpy(&flags, p + 14, 2);
+	done->len = (uint32_t)word;
+	done->head = (uint16_t)(word >> 32);
 	/* the length has a meaning only where something was written */
-	if (!(flags & DRIVER_F_WRITE))
+	if (!(word >> 48 & DRIVER_F_WRITE))
 		assert(done->len == 0);
 	assert(done->head < r->size);
 	slots = r->posted[done->head].descs;
@@ -175,7 +176,8 @@ bool driver_packed_interrupts(struct driver_ring *r, bool on)
 	else
 		driver_raw_event(r, 0, EVENT_ENABLE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return on && r->free_descs < r->size && is_used(r);
+	return on && r->free_descs < r->size &&
+	       is_used(r, used_word(r));
 }
 
 void driver_raw_event(struct driver_ring *r, uint16_t off_wrap,

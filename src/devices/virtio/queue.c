@@ -39,7 +39,8 @@ int queue_start(struct queue *q, const struct mem *mem, uint16_t max,
 		const struct queue_params *params,
 		const struct queue_features *features)
 {
-	struct queue fresh = { .mem = mem, .params = *params,
+	struct queue fresh = { .mem = mem, .near = &mem->region[0],
+			       .params = *params,
 			       .features = *features, .avail_wrap = true,
 			       .used_wrap = true };
 
@@ -69,72 +70,39 @@ void queue_stop(struct queue *q)
 
 /* ---- buffers ---- */
 
-/* Our own limits: pieces of the host, and lengths that fit 32 bits (as the
- * used element's does). */
-static bool add_piece(struct chain *c, bool write, uint8_t *p, uint32_t len)
+/* Piece by piece, region by region. */
+bool queue_add_far(struct queue *q, struct chain *c, struct desc d)
 {
-	unsigned int n = (unsigned int)c->out_count + c->in_count;
-	uint64_t total = c->out_len + c->in_len;
+	uint64_t gpa = d.addr;
+	uint32_t len = d.len;
 
-	if (n == QUEUE_IOV_MAX || len > UINT32_MAX - total)
+	if (!mem_is_ram(q->mem, gpa, len))
 		return false;
-	c->iov[n] = (struct iovec){ p, len };
-	if (write) {
-		c->in_count++;
-		c->in_len += len;
-	} else {
-		c->out_count++;
-		c->out_len += len;
-	}
-	return true;
-}
-
-/* A buffer that crosses from one region into the next. */
-static bool add_pieces(const struct mem *mem, struct chain *c, bool write,
-		       uint64_t gpa, uint32_t len)
-{
-	if (!mem_is_ram(mem, gpa, len))
-		return false;
-	for (unsigned int i = 0; i < mem->count && len; i++) {
-		const struct mem_region *r = &mem->region[i];
+	for (unsigned int i = 0; i < q->mem->count && len; i++) {
+		const struct mem_region *r = &q->mem->region[i];
 		uint32_t part;
 
 		if (gpa < r->gpa || gpa - r->gpa >= r->size)
 			continue;
 		part = (uint32_t)min_u64(len, r->size - (gpa - r->gpa));
-		if (!add_piece(c, write, mem_ptr(mem, gpa, part), part))
+		if (!chain_add(c, d.flags & DESC_WRITE,
+			       mem_region_ptr(r, gpa, part), part))
 			return false;
+		q->near = r;
 		gpa += part;
 		len -= part;
 	}
 	return true;
 }
 
-bool queue_add_buffer(const struct queue *q, struct chain *c,
-		      const struct desc *d)
+bool queue_table_open(const struct queue *q, struct table *t, struct desc d)
 {
-	bool write = d->flags & DESC_WRITE;
-	uint8_t *p;
-
-	if (!d->len)
-		return true;
-	if (!write && c->in_count)
+	if (!d.len || d.len % DESC_SIZE || d.len / DESC_SIZE > TABLE_MAX)
 		return false;
-	p = mem_ptr(q->mem, d->addr, d->len);
-	if (!p)
-		return add_pieces(q->mem, c, write, d->addr, d->len);
-	return add_piece(c, write, p, d->len);
-}
-
-bool queue_table_open(const struct queue *q, struct table *t,
-		      const struct desc *d)
-{
-	if (!d->len || d->len % DESC_SIZE || d->len / DESC_SIZE > TABLE_MAX)
-		return false;
-	t->gpa = d->addr;
-	t->entries = d->len / DESC_SIZE;
-	t->host = mem_ptr(q->mem, d->addr, d->len);
-	return t->host || mem_is_ram(q->mem, d->addr, d->len);
+	t->gpa = d.addr;
+	t->entries = d.len / DESC_SIZE;
+	t->host = mem_ptr(q->mem, d.addr, d.len);
+	return t->host || mem_is_ram(q->mem, d.addr, d.len);
 }
 
 void queue_table_read(const struct queue *q, const struct table *t, uint32_t i,

@@ -52,6 +52,7 @@ struct queue_counts {
 
 struct queue {
 	const struct mem *mem; /* not owned; NULL: not started */
+	const struct mem_region *near; /* where the last buffer was */
 	struct queue_features features;
 	uint16_t size; /* 0: not started */
 	struct queue_params params; /* a checked copy */

@@ -36,84 +36,63 @@ static struct desc ring_desc(const struct queue *q, uint16_t slot)
 	return desc_packed(load64(p, __ATOMIC_RELAXED), rest);
 }
 
-/* Moves a position by @n <= size slots. */
-static void advance(const struct queue *q, uint16_t *slot, bool *wrap,
-		    uint32_t n)
-{
-	uint32_t to = *slot + n;
-
-	if (to >= q->size) {
-		to -= q->size;
-		*wrap = !*wrap;
-	}
-	*slot = (uint16_t)to;
-}
-
-/* 2.8.7: no lists, every entry counts; of the flags only WRITE. @indirect:
- * the only descriptor of its chain. */
-static bool walk_table(const struct queue *q, struct chain *c,
-		       const struct desc *indirect)
+/* 2.8.7: no lists, every entry counts; of the flags only WRITE. Not inlined:
+ * the copies it makes would cost every chain without a table. */
+__attribute__((noinline)) static bool walk_table(struct queue *q,
+						 struct chain *c,
+						 struct desc indirect)
 {
 	struct table t;
 
-	if (!q->features.indirect || indirect->flags & DESC_NEXT ||
+	if (!q->features.indirect || indirect.flags & DESC_NEXT ||
 	    !queue_table_open(q, &t, indirect) || t.entries > q->size)
 		return false;
 	for (uint32_t i = 0; i < t.entries; i++) {
 		uint64_t words[2];
-		struct desc d;
 
 		queue_table_read(q, &t, i, words);
-		d = desc_packed(words[0], words[1]);
-		if (!queue_add_buffer(q, c, &d))
+		if (!queue_add_buffer(q, c, desc_packed(words[0], words[1])))
 			return false;
 	}
 	return true;
 }
 
-/* The list at our position: its slots and, in *last, its last descriptor.
- * A fault in a buffer makes *good false, the list is followed to its end. */
-static int walk_ring(const struct queue *q, struct chain *c, struct desc *d,
-		     bool *good)
+/* @alone: the first descriptor of the list. */
+static bool add(struct queue *q, struct chain *c, struct desc d, bool alone)
 {
-	uint16_t slot = q->next_avail;
-	bool wrap = q->avail_wrap;
-	uint16_t n = 1;
-
-	for (;; n++) {
-		if (d->flags & DESC_INDIRECT)
-			*good = *good && n == 1 && walk_table(q, c, d);
-		else
-			*good = *good && queue_add_buffer(q, c, d);
-		if (!(d->flags & DESC_NEXT))
-			return n;
-		advance(q, &slot, &wrap, 1);
-		*d = ring_desc(q, slot);
-		if (n == q->size || !is_available(d->flags, wrap))
-			return -EPROTO;
-	}
+	if (d.flags & DESC_INDIRECT)
+		return alone && walk_table(q, c, d);
+	return queue_add_buffer(q, c, d);
 }
 
+/* A fault in a buffer spoils the chain, but the list is followed to its end:
+ * the id stands in the last descriptor (2.8.6). */
 int queue_packed_take(struct queue *q, struct chain *c)
 {
-	struct desc d = ring_desc(q, q->next_avail);
-	bool good = true;
-	int slots;
+	uint16_t slot = q->next_avail, n = 1;
+	bool wrap = q->avail_wrap, good;
+	struct desc d = ring_desc(q, slot);
 
-	if (!is_available(d.flags, q->avail_wrap))
+	if (!is_available(d.flags, wrap))
 		return TAKE_NONE;
-	chain_clear(c, 0, 0);
-	slots = walk_ring(q, c, &d, &good);
-	if (slots < 0)
-		return slots;
-	/* the id stands in the last descriptor, 2.8.6 */
+	chain_clear(c);
+	good = add(q, c, d, true);
+	queue_advance(q, &slot, &wrap, 1);
+	for (; d.flags & DESC_NEXT; n++) {
+		d = ring_desc(q, slot);
+		if (n == q->size || !is_available(d.flags, wrap))
+			return -EPROTO;
+		good = good && add(q, c, d, false);
+		queue_advance(q, &slot, &wrap, 1);
+	}
 	if (d.next >= q->size || is_taken(q, d.next) ||
-	    slots > q->size - q->taken)
+	    n > q->size - q->taken)
 		return -EPROTO;
 	c->head = d.next;
-	c->slots = (uint16_t)slots;
-	set_taken(q, c->head);
-	advance(q, &q->next_avail, &q->avail_wrap, c->slots);
+	c->slots = n;
+	set_taken(q, d.next);
+	q->next_avail = slot;
+	q->avail_wrap = wrap;
 	return good ? TAKE_GOOD : TAKE_BAD;
 }
 
@@ -124,20 +103,6 @@ void queue_packed_untake(struct queue *q, uint16_t slots)
 		q->avail_wrap = !q->avail_wrap;
 	}
 	q->next_avail = (uint16_t)(q->next_avail - slots);
-}
-
-void queue_packed_put(struct queue *q, uint16_t id, uint16_t slots,
-		      uint32_t len)
-{
-	uint8_t *p = q->desc + DESC_SIZE * (uint32_t)q->next_used;
-	uint64_t flags = q->used_wrap ? DESC_AVAIL | DESC_USED : 0;
-
-	if (len)
-		flags |= DESC_WRITE;
-	/* the driver sees our data before the flags */
-	store64(p + 8, flags << 48 | (uint64_t)id << 32 | len,
-		__ATOMIC_RELEASE);
-	advance(q, &q->next_used, &q->used_wrap, slots);
 }
 
 /* Positions counted through two rounds, one with each wrap counter. */

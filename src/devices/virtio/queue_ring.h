@@ -4,7 +4,7 @@
  *
  * Ring memory is shared with the driver and naturally aligned (queue_start()
  * has checked that), so each field is read once by one relaxed or acquiring
- * load: what is checked is what is used. Descriptors are two words of 64 bits.
+ * load: what is checked is what is used.
  */
 #ifndef VIREO_DEVICES_VIRTIO_QUEUE_RING_H
 #define VIREO_DEVICES_VIRTIO_QUEUE_RING_H
@@ -13,18 +13,14 @@
 #include <stdint.h>
 
 #include "devices/virtio/queue.h"
+#include "devices/virtio/queue_desc.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "ring fields are little endian");
 
-/* virtio 1.2, 2.7.5 and 2.8.1 */
-#define DESC_SIZE      16u
-#define DESC_NEXT      1u
-#define DESC_WRITE     2u
-#define DESC_INDIRECT  4u
-#define DESC_AVAIL     0x80u   /* packed */
-#define DESC_USED      0x8000u /* packed */
-#define TABLE_MAX      32768u  /* entries of an indirect table */
+/* Both rings: flags, idx, then the entries; behind them the event index. */
+#define RING_IDX     2u
+#define RING_ENTRIES 4u
 
 /* A chain in flight, with F_IN_ORDER. */
 struct queue_turn {
@@ -39,14 +35,6 @@ struct queue_order {
 	uint16_t first;
 	uint16_t count;
 	struct queue_turn turn[QUEUE_SIZE_MAX];
-};
-
-/* A copy of one descriptor. */
-struct desc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t flags;
-	uint16_t next; /* packed: the buffer id */
 };
 
 static inline uint16_t load16(const uint8_t *p, int order)
@@ -79,38 +67,6 @@ static inline void store64(uint8_t *p, uint64_t v, int order)
 	__atomic_store_n((uint64_t *)(void *)p, v, order);
 }
 
-/* The two words of a descriptor, taken apart. */
-static inline struct desc desc_split(uint64_t addr, uint64_t rest)
-{
-	return (struct desc){ addr, (uint32_t)rest, (uint16_t)(rest >> 32),
-			      (uint16_t)(rest >> 48) };
-}
-
-static inline struct desc desc_packed(uint64_t addr, uint64_t rest)
-{
-	return (struct desc){ addr, (uint32_t)rest, (uint16_t)(rest >> 48),
-			      (uint16_t)(rest >> 32) };
-}
-
-/* An indirect table. */
-struct table {
-	uint64_t gpa;
-	const uint8_t *host; /* NULL: it crosses from one region into another */
-	uint32_t entries;
-};
-
-/* False: the length or the place is impossible. */
-bool queue_table_open(const struct queue *q, struct table *t,
-		      const struct desc *d);
-/* Copies the two words of entry @i < t->entries. */
-void queue_table_read(const struct queue *q, const struct table *t, uint32_t i,
-		      uint64_t words[2]);
-
-/* Adds one buffer to the chain; false: not in RAM, too many pieces or bytes,
- * or readable behind writable ones. Nothing to add is fine. */
-bool queue_add_buffer(const struct queue *q, struct chain *c,
-		      const struct desc *d);
-
 /* In-flight heads. */
 static inline bool is_taken(const struct queue *q, uint16_t head)
 {
@@ -127,12 +83,46 @@ static inline void clear_taken(struct queue *q, uint16_t head)
 	q->in_flight[head / 64] &= ~(UINT64_C(1) << (head % 64));
 }
 
-static inline void chain_clear(struct chain *c, uint16_t head, uint16_t slots)
+/* Writes a used element and publishes it. */
+static inline void queue_split_put(struct queue *q, uint16_t head,
+				   uint32_t len)
 {
-	c->head = head;
-	c->slots = slots;
-	c->out_count = c->in_count = 0;
-	c->out_len = c->in_len = 0;
+	uint8_t *elem = q->device + RING_ENTRIES +
+			8u * (q->next_used & (q->size - 1u));
+
+	store32(elem, head, __ATOMIC_RELAXED);
+	store32(elem + 4, len, __ATOMIC_RELAXED);
+	q->next_used++;
+	/* the driver sees the element, and our data, before the index */
+	store16(q->device + RING_IDX, q->next_used, __ATOMIC_RELEASE);
+}
+
+/* Moves a position by @n <= size slots. */
+static inline void queue_advance(const struct queue *q, uint16_t *slot,
+				 bool *wrap, uint32_t n)
+{
+	uint32_t to = *slot + n;
+
+	if (to >= q->size) {
+		to -= q->size;
+		*wrap = !*wrap;
+	}
+	*slot = (uint16_t)to;
+}
+
+/* The same, over the first descriptor of the next @slots. */
+static inline void queue_packed_put(struct queue *q, uint16_t id,
+				    uint16_t slots, uint32_t len)
+{
+	uint8_t *p = q->desc + DESC_SIZE * (uint32_t)q->next_used;
+	uint64_t flags = q->used_wrap ? DESC_AVAIL | DESC_USED : 0;
+
+	if (len)
+		flags |= DESC_WRITE;
+	/* the driver sees our data before the flags */
+	store64(p + 8, flags << 48 | (uint64_t)id << 32 | len,
+		__ATOMIC_RELEASE);
+	queue_advance(q, &q->next_used, &q->used_wrap, slots);
 }
 
 /* What taking a chain can come to, beside -EPROTO. */
@@ -146,10 +136,6 @@ int queue_packed_take(struct queue *q, struct chain *c);
 /* Moves the position back over a chain. */
 void queue_split_untake(struct queue *q);
 void queue_packed_untake(struct queue *q, uint16_t slots);
-/* Writes a used element and publishes it. */
-void queue_split_put(struct queue *q, uint16_t head, uint32_t len);
-void queue_packed_put(struct queue *q, uint16_t id, uint16_t slots,
-		      uint32_t len);
 /* Does the driver want to hear of the last @count >= 1 elements (packed:
  * slots)? After a full barrier. */
 bool queue_split_wants(const struct queue *q, uint32_t count);

@@ -5,9 +5,6 @@
 
 #include <errno.h>
 
-/* Both rings: flags, idx, then the entries; behind them the event index. */
-#define RING_IDX     2u
-#define RING_ENTRIES 4u
 #define NO_INTERRUPT 1u /* in the available ring's flags */
 #define NO_NOTIFY    1u /* in the used ring's flags */
 
@@ -28,20 +25,23 @@ static struct desc table_desc(const struct queue *q, const struct table *t,
 	return desc_split(words[0], words[1]);
 }
 
-/* @left: how many more buffers the chain may have. 2.7.5.3 */
-static bool walk_table(const struct queue *q, struct chain *c,
-		       const struct desc *indirect, unsigned int left)
+/* @left: how many more buffers the chain may have. 2.7.5.3. Not inlined: the
+ * copies it makes would cost every chain without a table. */
+__attribute__((noinline)) static bool walk_table(struct queue *q,
+						 struct chain *c,
+						 struct desc indirect,
+						 unsigned int left)
 {
 	struct table t;
 	uint32_t i = 0;
 
-	if (!q->features.indirect || indirect->flags & DESC_NEXT ||
+	if (!q->features.indirect || indirect.flags & DESC_NEXT ||
 	    !queue_table_open(q, &t, indirect))
 		return false;
 	for (; left; left--) {
 		struct desc d = table_desc(q, &t, i);
 
-		if (d.flags & DESC_INDIRECT || !queue_add_buffer(q, c, &d))
+		if (d.flags & DESC_INDIRECT || !queue_add_buffer(q, c, d))
 			return false;
 		if (!(d.flags & DESC_NEXT))
 			return true;
@@ -52,20 +52,21 @@ static bool walk_table(const struct queue *q, struct chain *c,
 	return false;
 }
 
-static bool walk_ring(const struct queue *q, struct chain *c, uint16_t i)
+/* A chain that starts with @d. Not inlined for the same reason. */
+__attribute__((noinline)) static bool walk_ring(struct queue *q,
+						struct chain *c,
+						struct desc d)
 {
 	for (unsigned int left = q->size; left; left--) {
-		struct desc d = ring_desc(q, i);
-
 		if (d.flags & DESC_INDIRECT)
-			return walk_table(q, c, &d, left);
-		if (!queue_add_buffer(q, c, &d))
+			return walk_table(q, c, d, left);
+		if (!queue_add_buffer(q, c, d))
 			return false;
 		if (!(d.flags & DESC_NEXT))
 			return true;
-		i = d.next;
-		if (i >= q->size)
+		if (d.next >= q->size)
 			return false;
+		d = ring_desc(q, d.next);
 	}
 	return false;
 }
@@ -79,7 +80,9 @@ static uint16_t avail_idx(const struct queue *q)
 
 int queue_split_take(struct queue *q, struct chain *c)
 {
+	struct desc d;
 	uint16_t head;
+	bool good;
 
 	if (q->next_avail == q->seen_avail) {
 		q->seen_avail = avail_idx(q);
@@ -94,25 +97,18 @@ int queue_split_take(struct queue *q, struct chain *c)
 		return -EPROTO;
 	set_taken(q, head);
 	q->next_avail++;
-	chain_clear(c, head, 1);
-	return walk_ring(q, c, head) ? TAKE_GOOD : TAKE_BAD;
+	chain_clear(c);
+	c->head = head;
+	c->slots = 1;
+	d = ring_desc(q, head);
+	good = d.flags & (DESC_NEXT | DESC_INDIRECT) ?
+		walk_ring(q, c, d) : queue_add_buffer(q, c, d);
+	return good ? TAKE_GOOD : TAKE_BAD;
 }
 
 void queue_split_untake(struct queue *q)
 {
 	q->next_avail--;
-}
-
-void queue_split_put(struct queue *q, uint16_t head, uint32_t len)
-{
-	uint8_t *elem = q->device + RING_ENTRIES +
-			8u * (q->next_used & (q->size - 1u));
-
-	store32(elem, head, __ATOMIC_RELAXED);
-	store32(elem + 4, len, __ATOMIC_RELAXED);
-	q->next_used++;
-	/* the driver sees the element, and our data, before the index */
-	store16(q->device + RING_IDX, q->next_used, __ATOMIC_RELEASE);
 }
 
 bool queue_split_wants(const struct queue *q, uint32_t count)
