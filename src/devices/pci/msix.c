@@ -88,10 +88,11 @@ void msix_control(struct msix *m, bool enabled, bool masked)
 
 void msix_signal(struct msix *m, unsigned int n)
 {
-	const struct msix_entry *e = &m->entry[n];
+	const struct msix_entry *e;
 
 	if (n >= m->vectors || !m->enabled)
 		return;
+	e = &m->entry[n];
 	if (m->masked || e->masked || !e->routed)
 		m->pending[n / 64] |= UINT64_C(1) << (n % 64);
 	else

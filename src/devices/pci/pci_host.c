@@ -39,7 +39,7 @@ static struct target decode(const struct pci_host *h, uint64_t addr,
 {
 	struct target t = {NULL, (unsigned int)(addr & 0xfff), len};
 
-	if (addr >> 20 == 0 && (addr >> 12 & 7) == 0)
+	if (len <= 4 && addr >> 20 == 0 && (addr >> 12 & 7) == 0)
 		t.f = h->bus.slot[addr >> 15 & 31];
 	return t;
 }
