@@ -9,7 +9,7 @@
  * How a VM ends: anybody calls vm_request_end(); the io thread wakes in
  * supervise(), stops and joins the vCPUs, and then either builds the board
  * anew (a reset with on-reboot=restart) or publishes the end. So when
- * vireo_wait() returns, no vCPU runs any more.
+ * vireo_wait() returns, no vCPU runs any more. vm_end.c has the askers.
  *
  * vm_build() is the list of steps that make a machine. Read it first.
  */
@@ -28,211 +28,7 @@
 #include "base/num.h"
 #include "devices/acpi_pm.h"
 
-#define NS_PER_MS      UINT64_C(1000000)
-#define PANIC_GRACE_NS (2000 * NS_PER_MS) /* for the lines after the panic */
-#define FLUSH_MS       2000 /* console output at the end */
-
-int vm_exit_code(enum vireo_reason reason, int status)
-{
-	switch (reason) {
-	case VIREO_POWER_OFF:
-	case VIREO_RESET:
-		return 0;
-	case VIREO_PANIC:
-		return 117;
-	case VIREO_TRIPLE_FAULT:
-		return 118;
-	case VIREO_KVM_ERROR:
-		return 119;
-	case VIREO_HOST_ERROR:
-		return 120;
-	case VIREO_STOPPED:
-		return 123;
-	case VIREO_DEADLINE:
-		return 124;
-	case VIREO_DEBUG_EXIT:
-		return status;
-	}
-	return 125;
-}
-
-const char *vm_verdict(enum vireo_reason reason)
-{
-	static const char *const words[] = {
-		[VIREO_POWER_OFF] = "power-off",
-		[VIREO_RESET] = "reset",
-		[VIREO_PANIC] = "panic",
-		[VIREO_TRIPLE_FAULT] = "triple-fault",
-		[VIREO_KVM_ERROR] = "kvm-error",
-		[VIREO_HOST_ERROR] = "host-error",
-		[VIREO_STOPPED] = "stopped",
-		[VIREO_DEADLINE] = "deadline",
-		[VIREO_DEBUG_EXIT] = "debug-exit",
-	};
-
-	return words[reason];
-}
-
-/* ---- ending ---- */
-
-/* The request that waits is a reset after which the VM goes on. */
-static bool will_restart(const struct vireo_vm *vm)
-{
-	return vm->requested && vm->end.reason == VIREO_RESET &&
-	       vm->cfg->restart;
-}
-
-static void set_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
-		    const char *detail)
-{
-	/* A panicked kernel resets or halts: the panic is the reason, and what
-	 * the console said of it stays. */
-	if (vm->panicked &&
-	    (reason == VIREO_RESET || reason == VIREO_TRIPLE_FAULT ||
-	     reason == VIREO_POWER_OFF)) {
-		reason = VIREO_PANIC;
-		detail = "";
-	}
-	vm->requested = true;
-	vm->end.reason = reason;
-	vm->end.status = status;
-	vm->end.exit_code = vm_exit_code(reason, status);
-	snprintf(vm->end.verdict, sizeof(vm->end.verdict), "%s",
-		 vm_verdict(reason));
-	if (*detail || reason != VIREO_PANIC)
-		snprintf(vm->end.detail, sizeof(vm->end.detail), "%s", detail);
-}
-
-/* A reset that leads to a restart can still become an end, but not by what
- * the guest does after it: Linux tries one way to reset after the other. */
-static bool may_request(const struct vireo_vm *vm, enum vireo_reason reason)
-{
-	if (!vm->requested)
-		return true;
-	return will_restart(vm) &&
-	       (reason == VIREO_STOPPED || reason == VIREO_DEADLINE);
-}
-
-void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
-		    const char *detail)
-{
-	pthread_mutex_lock(&vm->lock);
-	if (may_request(vm, reason))
-		set_end(vm, reason, status, detail);
-	pthread_mutex_unlock(&vm->lock);
-	fd_event_signal(vm->work_fd);
-}
-
-static void on_vcpu_end(void *ctx, enum vireo_reason reason, const char *detail)
-{
-	vm_request_end(ctx, reason, 0, detail);
-}
-
-static void on_machine_event(void *ctx, enum machine_event event, uint32_t data)
-{
-	struct vireo_vm *vm = ctx;
-
-	switch (event) {
-	case MACHINE_POWER_OFF:
-		vm_request_end(vm, VIREO_POWER_OFF, 0, "");
-		break;
-	case MACHINE_RESET:
-		vm_request_end(vm, VIREO_RESET, 0, "");
-		break;
-	case MACHINE_PANIC:
-		vm_request_end(vm, VIREO_PANIC, 0, "reported by pvpanic");
-		break;
-	case MACHINE_DEBUG_EXIT:
-		vm_request_end(vm, VIREO_DEBUG_EXIT, (int)data, "");
-		break;
-	}
-}
-
-/* A panic line was seen: note it, and give the kernel time for the rest. */
-static void note_panic(struct vireo_vm *vm, const char *line)
-{
-	bool first;
-
-	pthread_mutex_lock(&vm->lock);
-	first = !vm->panicked && !vm->requested;
-	vm->panicked = true;
-	if (first)
-		snprintf(vm->end.detail, sizeof(vm->end.detail),
-			 "seen on the console: %s", line);
-	pthread_mutex_unlock(&vm->lock);
-	if (first)
-		loop_arm(vm->panic_grace, PANIC_GRACE_NS);
-}
-
-static void on_console_event(void *ctx, enum console_event event,
-			     const char *line)
-{
-	struct vireo_vm *vm = ctx;
-
-	switch (event) {
-	case CONSOLE_PANIC:
-		note_panic(vm, line);
-		break;
-	case CONSOLE_PANIC_END:
-		if (vm->panicked)
-			vm_request_end(vm, VIREO_PANIC, 0, "");
-		break;
-	case CONSOLE_USER_SPACE:
-		pthread_mutex_lock(&vm->lock);
-		if (!vm->user_space_ns)
-			vm->user_space_ns = clock_mono_ns();
-		pthread_mutex_unlock(&vm->lock);
-		break;
-	}
-}
-
-static void on_mark(void *ctx, uint8_t n)
-{
-	struct vireo_vm *vm = ctx;
-
-	pthread_mutex_lock(&vm->lock);
-	if (n == 1) /* our init's mark counts more than the kernel's line */
-		vm->user_space_ns = clock_mono_ns();
-	pthread_mutex_unlock(&vm->lock);
-}
-
-static void on_output(void *ctx, const uint8_t *bytes, size_t len)
-{
-	struct vireo_vm *vm = ctx;
-
-	if (vm->cfg->idle_timeout_ms)
-		__atomic_store_n(&vm->output_ns, clock_mono_ns(),
-				 __ATOMIC_RELAXED);
-	console_watch_feed(&vm->watch, bytes, len);
-}
-
-/* ---- timers ---- */
-
-static void on_panic_grace(void *ctx, uint32_t events)
-{
-	vm_request_end(ctx, VIREO_PANIC, 0, "");
-}
-
-static void on_deadline(void *ctx, uint32_t events)
-{
-	vm_request_end(ctx, VIREO_DEADLINE, 0, "the time is over (--timeout)");
-}
-
-static void on_idle(void *ctx, uint32_t events)
-{
-	struct vireo_vm *vm = ctx;
-	uint64_t limit = vm->cfg->idle_timeout_ms * NS_PER_MS;
-	uint64_t last = __atomic_load_n(&vm->output_ns, __ATOMIC_RELAXED);
-	uint64_t quiet = clock_mono_ns() - last;
-
-	if (quiet >= limit)
-		vm_request_end(vm, VIREO_DEADLINE, 0,
-			       "no console output for too long "
-			       "(--idle-timeout)");
-	else
-		loop_arm(vm->idle, limit - quiet);
-}
-
+#define FLUSH_MS 2000 /* console output at the end */
 /* ---- building ---- */
 
 static int vm_build(struct vireo_vm *vm, struct err *err)
@@ -243,8 +39,8 @@ static int vm_build(struct vireo_vm *vm, struct err *err)
 	b->cfg = vm->cfg;
 	b->log = &vm->log;
 	b->console = vm->console;
-	b->signal = (struct machine_signal){ on_machine_event, vm };
-	b->mark = on_mark;
+	b->signal = (struct machine_signal){ vm_on_machine_event, vm };
+	b->mark = vm_on_mark;
 	b->mark_ctx = vm;
 
 	r = board_init(b, &vm->kvm, err);
@@ -344,7 +140,7 @@ static void supervise(void *ctx, uint32_t events)
 		return;
 	stop_vcpus(vm);
 	pthread_mutex_lock(&vm->lock);
-	again = will_restart(vm);
+	again = vm_will_restart(vm);
 	if (again) { /* from here on a new request is a new end */
 		vm->requested = false;
 		vm->panicked = false;
@@ -365,7 +161,7 @@ static int open_console(struct vireo_vm *vm, const struct vm_fds *fds,
 	struct char_config cfg = {
 		.in_fd = -1,
 		.out_fd = -1,
-		.tap = { on_output, vm },
+		.tap = { vm_on_output, vm },
 	};
 	int file = -1;
 	int r;
@@ -402,11 +198,11 @@ static int open_events(struct vireo_vm *vm, struct err *err)
 		return r;
 	r = loop_add(&vm->work, vm->loop, vm->work_fd, EPOLLIN, supervise, vm);
 	if (!r)
-		r = loop_add_timer(&vm->deadline, vm->loop, on_deadline, vm);
+		r = loop_add_timer(&vm->deadline, vm->loop, vm_on_deadline, vm);
 	if (!r)
-		r = loop_add_timer(&vm->idle, vm->loop, on_idle, vm);
+		r = loop_add_timer(&vm->idle, vm->loop, vm_on_idle, vm);
 	if (!r)
-		r = loop_add_timer(&vm->panic_grace, vm->loop, on_panic_grace,
+		r = loop_add_timer(&vm->panic_grace, vm->loop, vm_on_panic_grace,
 				   vm);
 	return r < 0 ? err_set(err, r, "event loop: %s", strerror(-r)) : 0;
 }
@@ -424,8 +220,8 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 	if (r < 0)
 		return r;
 	console_watch_init(&vm->watch,
-			   (struct console_sink){ on_console_event, vm });
-	vm->host = (struct vcpu_host){ &vm->board, on_vcpu_end, vm };
+			   (struct console_sink){ vm_on_console_event, vm });
+	vm->host = (struct vcpu_host){ &vm->board, vm_on_vcpu_end, vm };
 	vm->vcpu = calloc(vm->cfg->cpus, sizeof(*vm->vcpu));
 	if (!vm->vcpu)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -507,9 +303,9 @@ int vm_start(struct vireo_vm *vm, struct err *err)
 		return r;
 	}
 	if (vm->cfg->timeout_ms)
-		loop_arm(vm->deadline, vm->cfg->timeout_ms * NS_PER_MS);
+		loop_arm(vm->deadline, vm->cfg->timeout_ms * VM_NS_PER_MS);
 	if (vm->cfg->idle_timeout_ms)
-		loop_arm(vm->idle, vm->cfg->idle_timeout_ms * NS_PER_MS);
+		loop_arm(vm->idle, vm->cfg->idle_timeout_ms * VM_NS_PER_MS);
 	r = start_vcpus(vm, err);
 	pthread_mutex_unlock(&vm->board_lock);
 	if (r < 0)
@@ -522,7 +318,7 @@ static void deadline_after(struct timespec *ts, int timeout_ms)
 {
 	clock_gettime(CLOCK_MONOTONIC, ts);
 	ts->tv_sec += timeout_ms / 1000;
-	ts->tv_nsec += timeout_ms % 1000 * (long)NS_PER_MS;
+	ts->tv_nsec += timeout_ms % 1000 * (long)VM_NS_PER_MS;
 	if (ts->tv_nsec >= 1000000000) {
 		ts->tv_sec++;
 		ts->tv_nsec -= 1000000000;

@@ -20,6 +20,8 @@
 #include "vcpu.h"
 #include "vireo.h"
 
+#define VM_NS_PER_MS UINT64_C(1000000)
+
 enum vm_state { VM_BUILT, VM_RUNNING, VM_ENDED };
 
 /* Descriptors given in place of paths; -1: none. Borrowed until vm_create()
@@ -82,6 +84,20 @@ int vm_power_button(struct vireo_vm *vm);
 /* The first reason wins. Any thread; locks of devices may be held. */
 void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 		    const char *detail);
+
+/* ---- vm_end.c, for vm.c: what devices, vCPUs, console and clock say ---- */
+
+/* The request that waits is a reset after which the VM goes on; lock held. */
+bool vm_will_restart(const struct vireo_vm *vm);
+void vm_on_vcpu_end(void *ctx, enum vireo_reason reason, const char *detail);
+void vm_on_machine_event(void *ctx, enum machine_event event, uint32_t data);
+void vm_on_console_event(void *ctx, enum console_event event,
+			 const char *line);
+void vm_on_mark(void *ctx, uint8_t n);
+void vm_on_output(void *ctx, const uint8_t *bytes, size_t len);
+void vm_on_panic_grace(void *ctx, uint32_t events);
+void vm_on_deadline(void *ctx, uint32_t events);
+void vm_on_idle(void *ctx, uint32_t events);
 
 /* What `vireo run` ends with, and the word for it. */
 int vm_exit_code(enum vireo_reason reason, int status);

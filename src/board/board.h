@@ -62,6 +62,7 @@ struct board {
 	/* among the devices, those that others talk to; NULL when absent */
 	struct device *pm;
 	struct device *ioapic; /* split irqchip only */
+	struct device *pci;    /* the host bridge; transport=pci only */
 };
 
 /* Creates the KVM VM and empty buses. The given fields above are set by the

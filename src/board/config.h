@@ -24,6 +24,51 @@
 
 enum config_console { CONSOLE_STDIO, CONSOLE_NONE, CONSOLE_FILE };
 
+/* How virtio devices are attached. */
+enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
+
+#define CONFIG_MAX_DISKS    16
+#define CONFIG_MAX_NETS     8
+#define CONFIG_MAX_FORWARDS 16
+
+struct config_disk {
+	char path[CONFIG_PATH_MAX];
+	char overlay[CONFIG_PATH_MAX]; /* "": none; "tmp": a throwaway one */
+	bool read_only;
+	bool direct;
+	bool threads; /* engine=threads */
+	unsigned int queues;
+	char serial[24]; /* "": diskN */
+	uint64_t bytes_per_s; /* 0: no limit */
+	uint64_t ops_per_s;   /* 0: no limit */
+};
+
+enum config_net_kind {
+	CONFIG_NET_USER,
+	CONFIG_NET_PASST,
+	CONFIG_NET_TAP,
+	CONFIG_NET_CONNECT, /* stream socket */
+	CONFIG_NET_LISTEN,
+	CONFIG_NET_DGRAM, /* where=peer, listen=own address */
+};
+
+struct config_net {
+	enum config_net_kind kind;
+	char where[128];  /* tap name or socket address */
+	char local[128];  /* datagram: our own address */
+	int fd;           /* tap or socket, -1: none */
+	uint8_t mac[6];
+	bool mac_given;
+	unsigned int mtu; /* 0: the backend's default */
+	unsigned int queues;
+	bool restricted;
+	bool host_loopback;
+	unsigned int forwards;
+	char forward[CONFIG_MAX_FORWARDS][64];
+	uint64_t bytes_per_s;
+	uint64_t ops_per_s;
+};
+
 /* --cpu +name or -name */
 struct config_feature {
 	char name[24];
@@ -50,6 +95,16 @@ struct config {
 	enum config_console console;
 	char console_path[CONFIG_PATH_MAX];
 	bool testdev;
+
+	enum config_transport transport;
+	unsigned int disks;
+	struct config_disk disk[CONFIG_MAX_DISKS];
+	unsigned int nets;
+	struct config_net net[CONFIG_MAX_NETS];
+	bool rng;
+	bool balloon;
+	char vsock[108]; /* socket path; "": none */
+	uint64_t cid;
 
 	uint64_t timeout_ms;      /* 0: none */
 	uint64_t idle_timeout_ms; /* 0: none */

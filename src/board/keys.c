@@ -122,6 +122,65 @@ static const struct key keys[] = {
 	    .advanced = true,
 	    .example = "--testdev" },
 	  config_parse_testdev },
+	{ { .name = "disk",
+	    .arg = "PATH[,ro]...",
+	    .summary = "a disk: a raw image or a block device",
+	    .help = "ro: read-only. overlay=FILE|tmp: changes go there, PATH "
+		    "is never written. serial=TEXT. queues=N. direct: past "
+		    "the page cache. engine=auto|threads. bps=SIZE and "
+		    "iops=N: limits per second. The format is raw, always: "
+		    "contents are never probed.",
+	    .example = "--disk root.img --disk base.img,overlay=tmp",
+	    .repeatable = true },
+	  config_parse_disk },
+	{ { .name = "net",
+	    .arg = "KIND[,mac=M]...",
+	    .value = "none",
+	    .summary = "a network: user, passt, tap=NAME, connect=..., ...",
+	    .help = "user: no privileges needed; forward=[tcp:|udp:]HOST:GUEST "
+		    "(repeatable), restricted, host-loopback. passt: the "
+		    "distribution's passt, forward as well. tap=NAME or "
+		    "fd=N: queues=N. connect=ADDRESS, listen=ADDRESS: a "
+		    "stream to another VM or switch; dgram=PEER,local=OWN: "
+		    "datagrams; addresses are unix:PATH or HOST:PORT. All: "
+		    "mac=..., mtu=N, bps=SIZE, pps=N. none: no network.",
+	    .example = "--net user,forward=8080:80",
+	    .repeatable = true },
+	  config_parse_net },
+	{ { .name = "rng",
+	    .value = "false",
+	    .summary = "a source of entropy",
+	    .help = "Gives the guest random bytes of the host's getrandom(2).",
+	    .advanced = true,
+	    .example = "--rng" },
+	  config_parse_rng },
+	{ { .name = "balloon",
+	    .value = "false",
+	    .summary = "memory the guest does not use goes back to the host",
+	    .help = "A balloon with free page reporting, statistics and "
+		    "deflation when the guest runs out of memory.",
+	    .advanced = true,
+	    .example = "--balloon" },
+	  config_parse_balloon },
+	{ { .name = "vsock",
+	    .arg = "PATH[,cid=N]",
+	    .summary = "sockets between host and guest",
+	    .help = "Host programs connect to the unix socket PATH and say "
+		    "\"CONNECT PORT\"; what the guest connects to at port P "
+		    "arrives at the socket PATH_P. cid: 3 unless given.",
+	    .advanced = true,
+	    .example = "--vsock /run/user/1000/vm.sock" },
+	  config_parse_vsock },
+	{ { .name = "transport",
+	    .arg = "pci|mmio",
+	    .value = "pci",
+	    .summary = "how virtio devices are attached",
+	    .help = "pci: a PCI Express bus, which every distribution kernel "
+		    "has. mmio: fewer exits at boot, for kernels with the "
+		    "virtio-mmio driver.",
+	    .advanced = true,
+	    .example = "--transport mmio" },
+	  config_parse_transport },
 	{ { .name = "timeout",
 	    .arg = "DURATION",
 	    .summary = "end the VM after this time with status 124",

@@ -37,8 +37,12 @@ static void probe_destroy(struct device *dev)
 	device_finish(dev);
 }
 
-static const struct device_ops ops = { "probe", probe_read, probe_write,
-				       probe_destroy };
+static const struct device_ops ops = {
+	.name = "probe",
+	.read = probe_read,
+	.write = probe_write,
+	.destroy = probe_destroy,
+};
 
 static void on_end(void *ctx, enum vireo_reason reason, const char *detail)
 {

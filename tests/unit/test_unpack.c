@@ -63,7 +63,8 @@ static int tear_down(void **state)
 /* gzip, and the length that Linux appends. */
 static void pack(struct fixture *f)
 {
-	z_stream z = { .next_in = f->elf, .avail_in = (unsigned int)f->elf_len };
+	z_stream z = { .next_in = f->elf,
+		       .avail_in = (unsigned int)f->elf_len };
 	size_t cap = f->elf_len + 4096;
 
 	f->packed = malloc(cap);
