@@ -184,11 +184,16 @@ static void C03_json_body_over_1_mib_is_refused_unread(void **state)
 {
 	size_t n = 10u << 20;
 	char *text = malloc(n);
+	struct seen seen = { 0 };
+	struct err err = { 0 };
 
 	assert_non_null(text);
 	memset(text, ' ', n);
+	memcpy(text, "{}", 2); /* there is nothing else against it */
 	assert_refused_fast(text, n);
 	assert_refused_fast(text, JSON_MAX_BYTES + 1);
+	json_walk(text, n, note, &seen, &err);
+	assert_string_equal(err.text, "more than 1048576 bytes");
 	free(text);
 }
 

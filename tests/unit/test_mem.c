@@ -128,6 +128,7 @@ static void mem_ptr_gives_no_byte_outside_one_region(void **state)
 	assert_null(mem_ptr(m, C + 0x1001, 0));
 	assert_null(mem_ptr(m, UINT64_MAX, 1));
 	assert_null(mem_ptr(m, C, UINT64_MAX));    /* wraps */
+	assert_null(mem_ptr(m, C + 0x800, UINT64_MAX - 0x7ff));
 	assert_null(mem_ptr(m, UINT64_MAX - 255, 512));
 }
 
@@ -176,6 +177,7 @@ static void mem_copy_that_meets_a_hole_copies_nothing(void **state)
 		{ UINT64_MAX, 1 },
 		{ UINT64_MAX - 7, 16 },
 		{ C, UINT64_MAX },
+		{ C + 0x800, UINT64_MAX - 0x7ff },
 		{ A, UINT64_MAX },
 	};
 	const struct fixture *f = *state;

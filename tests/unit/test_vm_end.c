@@ -8,8 +8,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/num.h"
@@ -260,19 +262,41 @@ static void vm_restart_gives_a_fresh_machine(void **state)
 	assert_int_equal(scratch[1], scratch[0]);
 }
 
+static sem_t gate;
+
+static int wait_at_gate(struct kvm_run *run, const struct fake_step *step)
+{
+	sem_wait(&gate);
+	run->exit_reason = KVM_EXIT_INTR;
+	return 0;
+}
+
 static void vm_restart_is_not_undone_by_what_the_guest_does_next(void **state)
 {
+	const struct fake_step stop_here = { .play = wait_at_gate };
 	struct one_vm *f = *state;
+	struct err err;
 
 	/* Linux tries one way to reset after the other until one works. */
 	f->cfg.restart = true;
+	fake_step(0, &stop_here);
 	one_vm_reset(0);
 	one_vm_reset(0);
 	fake_out(0, 0x60c, 1, 1);
 	fake_exit(0, KVM_EXIT_SHUTDOWN);
 	fake.boot = 2;
 	one_vm_power_off(0);
-	one_vm_run(f);
+	sem_init(&gate, 0, 0);
+	one_vm_create(f);
+	assert_int_equal(vm_start(f->vm, &err), 0);
+	/* The guest does all of it before anybody can stop it. */
+	pthread_mutex_lock(&f->vm->board_lock);
+	sem_post(&gate);
+	while (!atomic_load(&f->vm->vcpu[0].stop))
+		usleep(100);
+	usleep(10000);
+	pthread_mutex_unlock(&f->vm->board_lock);
+	assert_int_equal(vm_wait(f->vm, 10000, &f->end), 0);
 	assert_end(f, VIREO_POWER_OFF, 0, "power-off");
 	assert_int_equal(f->vm->restarts, 1);
 }
