@@ -273,7 +273,9 @@ static int probe(struct uring *u)
 	return ok ? 0 : -EOPNOTSUPP;
 }
 
-/* Only these operations, only on registered files, no more registering. */
+/* Only these operations, only on registered files, no more registering. (The
+ * shared liburing 2.3 does not export its wrappers for this and for enabling
+ * the rings.) */
 static int lock_down(struct uring *u)
 {
 	struct io_uring_restriction rules[ARRAY_SIZE(allowed) + 1] = { 0 };
@@ -285,7 +287,8 @@ static int lock_down(struct uring *u)
 	}
 	rules[n].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
 	rules[n++].sqe_flags = IOSQE_FIXED_FILE;
-	return io_uring_register_restrictions(&u->ring, rules, n);
+	return io_uring_register((unsigned int)u->ring.ring_fd,
+				 IORING_REGISTER_RESTRICTIONS, rules, n);
 }
 
 static int set_up(struct uring *u)
@@ -299,7 +302,8 @@ static int set_up(struct uring *u)
 	if (r == 0)
 		r = lock_down(u);
 	if (r == 0)
-		r = io_uring_enable_rings(&u->ring);
+		r = io_uring_register((unsigned int)u->ring.ring_fd,
+				      IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	return r;
 }
 
