@@ -162,7 +162,7 @@ uint64_t driver_fill_table(struct driver_ring *r, uint16_t head,
 	for (unsigned int i = 0; i < count; i++) {
 		bool more = !r->features.packed && i + 1 < count;
 
-		driver_raw_table(r->ram, gpa, i, (struct driver_desc){
+		driver_raw_table(r, gpa, i, (struct driver_desc){
 			.addr = bufs[i].gpa, .len = bufs[i].len,
 			.flags = (uint16_t)((more ? DRIVER_F_NEXT : 0) |
 				(bufs[i].writable ? DRIVER_F_WRITE : 0)),
@@ -323,11 +323,21 @@ bool driver_set_interrupts(struct driver_ring *r, bool on)
 
 /* ---- raw ---- */
 
-void driver_raw_table(struct driver_ram *ram, uint64_t gpa, unsigned int i,
+/* Packed descriptors have the id before the flags. */
+static struct driver_desc swapped(const struct driver_ring *r,
+				  struct driver_desc d)
+{
+	if (!r->features.packed)
+		return d;
+	return (struct driver_desc){ d.addr, d.len, d.next, d.flags };
+}
+
+void driver_raw_table(struct driver_ring *r, uint64_t gpa, unsigned int i,
 		      struct driver_desc d)
 {
-	uint8_t *p = driver_ram_at(ram, gpa + 16 * (uint64_t)i, 16);
+	uint8_t *p = driver_ram_at(r->ram, gpa + 16 * (uint64_t)i, 16);
 
+	d = swapped(r, d);
 	memcpy(p, &d, 16);
 }
 
@@ -336,7 +346,7 @@ void driver_raw_desc(struct driver_ring *r, uint16_t i, struct driver_desc d)
 	if (r->features.packed)
 		driver_packed_desc(r, i, d);
 	else
-		driver_raw_table(r->ram, r->params.desc, i, d);
+		driver_raw_table(r, r->params.desc, i, d);
 }
 
 struct driver_desc driver_raw_read(const struct driver_ring *r, uint16_t i)
@@ -345,13 +355,7 @@ struct driver_desc driver_raw_read(const struct driver_ring *r, uint16_t i)
 
 	memcpy(&d, driver_ram_at(r->ram, r->params.desc + 16 * (uint64_t)i,
 				 16), 16);
-	if (r->features.packed) {
-		uint16_t id = d.flags;
-
-		d.flags = d.next;
-		d.next = id;
-	}
-	return d;
+	return swapped(r, d);
 }
 
 void driver_raw_avail(struct driver_ring *r, uint16_t head)

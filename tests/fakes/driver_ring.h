@@ -68,7 +68,7 @@ struct driver_done {
 	uint32_t len;  /* bytes that the device says it wrote */
 };
 
-/* One descriptor, as it lies in RAM (packed: next is the buffer id). */
+/* One descriptor; packed: next is the buffer id. */
 struct driver_desc {
 	uint64_t addr;
 	uint32_t len;
@@ -134,8 +134,8 @@ bool driver_set_interrupts(struct driver_ring *r, bool on);
  * they are given, nothing is made available by itself). */
 void driver_raw_desc(struct driver_ring *r, uint16_t i, struct driver_desc d);
 struct driver_desc driver_raw_read(const struct driver_ring *r, uint16_t i);
-/* Writes a descriptor anywhere, entry @i of a table at @gpa. */
-void driver_raw_table(struct driver_ram *ram, uint64_t gpa, unsigned int i,
+/* Writes entry @i of an indirect table at @gpa. */
+void driver_raw_table(struct driver_ring *r, uint64_t gpa, unsigned int i,
 		      struct driver_desc d);
 /* Split: appends @head to the avail ring and publishes it. */
 void driver_raw_avail(struct driver_ring *r, uint16_t head);
