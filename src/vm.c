@@ -39,6 +39,7 @@ static int vm_build(struct vireo_vm *vm, struct err *err)
 	b->cfg = vm->cfg;
 	b->log = &vm->log;
 	b->console = vm->console;
+	b->loop = vm->loop;
 	b->signal = (struct machine_signal){ vm_on_machine_event, vm };
 	b->mark = vm_on_mark;
 	b->mark_ctx = vm;
@@ -202,8 +203,8 @@ static int open_events(struct vireo_vm *vm, struct err *err)
 	if (!r)
 		r = loop_add_timer(&vm->idle, vm->loop, vm_on_idle, vm);
 	if (!r)
-		r = loop_add_timer(&vm->panic_grace, vm->loop, vm_on_panic_grace,
-				   vm);
+		r = loop_add_timer(&vm->panic_grace, vm->loop,
+				   vm_on_panic_grace, vm);
 	return r < 0 ? err_set(err, r, "event loop: %s", strerror(-r)) : 0;
 }
 

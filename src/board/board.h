@@ -19,12 +19,13 @@
 #include "mem/mem.h"
 #include "mem/ram.h"
 
-#define BOARD_MAX_DEVICES 32
+#define BOARD_MAX_DEVICES 64
 #define BOARD_PINS        24
 #define BOARD_MSI_GSIS    960 /* GSIs that can carry an MSI */
 
 struct board;
 struct ioapic_route;
+struct virtio;
 
 /* One interrupt pin of the board. */
 struct board_wire {
@@ -41,6 +42,7 @@ struct board {
 	const struct log *log;
 	struct machine_signal signal;
 	struct char_dev *console;
+	struct loop *loop;
 	void (*mark)(void *ctx, uint8_t n); /* a boot mark by the guest */
 	void *mark_ctx;
 
@@ -53,6 +55,9 @@ struct board {
 	struct bus mmio;
 	unsigned int devices;
 	struct device *device[BOARD_MAX_DEVICES];
+	unsigned int mmio_devices; /* attached by transport=mmio */
+	unsigned int ids;
+	char id[BOARD_MAX_DEVICES][16]; /* names of numbered devices */
 	struct board_wire wire[BOARD_PINS];
 	struct board_msi_set *msi; /* of all devices */
 
@@ -90,6 +95,15 @@ struct irq board_irq_edge(struct board *board, uint32_t gsi);
 int board_add_msi(struct board *board, unsigned int vectors, struct msi *out);
 void board_free_msi(struct board *board);
 struct doorbell board_doorbell(struct board *board);
+
+/*
+ * The virtio devices of the config, each handed to @attach, which connects it
+ * to the machine and owns it from then on, after a failure too (board_virtio.c).
+ */
+typedef int (*board_attach_fn)(struct board *board, struct virtio *v,
+			       struct err *err);
+int board_add_virtio(struct board *board, board_attach_fn attach,
+		     struct err *err);
 
 /* For the IOAPIC of a split irqchip (wire.c). */
 int board_msi(void *ctx, uint64_t addr, uint32_t data);

@@ -60,6 +60,12 @@ int config_set(struct config *cfg, const char *key, const char *value,
 	return err_set_key(err, -EINVAL, key, "%s: %s", key, why.text);
 }
 
+bool config_has_virtio(const struct config *cfg)
+{
+	return cfg->disks || cfg->nets || cfg->rng || cfg->balloon ||
+	       cfg->vsock[0];
+}
+
 int config_check(const struct config *cfg, struct err *err)
 {
 	if (!cfg->kernel[0])

@@ -125,6 +125,10 @@ void config_init(struct config *cfg);
 int config_set(struct config *cfg, const char *key, const char *value,
 	       struct err *err);
 
+/* Does the machine have any virtio device? Without one it has no bus for them
+ * either. */
+bool config_has_virtio(const struct config *cfg);
+
 /* Checks what only the whole can show (a kernel is there, the keys fit
  * together). Nothing is opened. */
 int config_check(const struct config *cfg, struct err *err);

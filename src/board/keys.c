@@ -28,9 +28,9 @@ static const struct key keys[] = {
 	{ { .name = "cmdline",
 	    .arg = "TEXT",
 	    .summary = "kernel parameters, after vireo's own",
-	    .help = "vireo's own parameters are \"console=ttyS0 panic=-1 "
-		    "pci=off\" "
-		    "(no console= when the console is off). Given twice, the "
+	    .help = "vireo's own parameters are \"console=ttyS0 panic=-1\" "
+		    "(no console= when the console is off; pci=off when there is "
+		    "no PCI bus). Given twice, the "
 		    "texts are joined with a blank.",
 	    .example = "--cmdline \"quiet init=/bin/sh\"",
 	    .repeatable = true },

@@ -47,6 +47,7 @@
 #define LAYOUT_PCI_MMIO_SIZE 0x20000000ULL
 #define LAYOUT_PCI_ECAM   0xe0000000ULL /* bus 0, 1 MiB */
 #define LAYOUT_PCI_ECAM_SIZE 0x100000ULL
+#define LAYOUT_VIRTIO_MMIO 0xfeb00000ULL /* a page per device */
 #define LAYOUT_IOAPIC     0xfec00000ULL
 #define LAYOUT_LAPIC      0xfee00000ULL
 #define LAYOUT_IDENTITY_MAP 0xfeffc000ULL /* KVM's, one page */

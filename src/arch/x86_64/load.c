@@ -210,16 +210,20 @@ static int load_initrds(struct load *load, struct err *err)
 static int compose_cmdline(struct load *load, struct err *err)
 {
 	const struct config *cfg = load->board->cfg;
+	const char *console = cfg->console == CONSOLE_NONE ? ""
+							   : "console=ttyS0 ";
+	/* A kernel that looks for a bus in vain says so, even when quiet. */
+	const char *bus = load->board->pci ? "" : " pci=off";
 	uint64_t max = LAYOUT_CMDLINE_MAX - 1;
-	const char *own = "";
 	size_t len;
 
-	if (!cfg->cmdline_only)
-		own = cfg->console == CONSOLE_NONE
-			      ? "panic=-1 pci=off"
-			      : "console=ttyS0 panic=-1 pci=off";
-	snprintf(load->cmdline, sizeof(load->cmdline), "%s%s%s", own,
-		 *own && *cfg->cmdline ? " " : "", cfg->cmdline);
+	if (cfg->cmdline_only)
+		snprintf(load->cmdline, sizeof(load->cmdline), "%s",
+			 cfg->cmdline);
+	else
+		snprintf(load->cmdline, sizeof(load->cmdline),
+			 "%spanic=-1%s%s%s", console, bus,
+			 *cfg->cmdline ? " " : "", cfg->cmdline);
 	load->handoff.cmdline = load->cmdline;
 	if (load->image.cmdline_max)
 		max = min_u64(max, load->image.cmdline_max);

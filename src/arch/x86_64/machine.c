@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "arch/x86_64/acpi.h"
+#include "arch/x86_64/attach.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/mptable.h"
@@ -200,6 +201,15 @@ static int add_testdev(struct board *board)
 	return r;
 }
 
+static int add_pci(struct board *board)
+{
+	const struct config *cfg = board->cfg;
+
+	return config_has_virtio(cfg) && cfg->transport == TRANSPORT_PCI
+		       ? attach_add_pci_host(board)
+		       : 0;
+}
+
 int arch_add_devices(struct board *board, struct err *err)
 {
 	static const struct {
@@ -214,6 +224,7 @@ int arch_add_devices(struct board *board, struct err *err)
 		{ "pvpanic", add_pvpanic },
 		{ "acpi-pm", add_acpi_pm },
 		{ "testdev", add_testdev },
+		{ "pci", add_pci },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
@@ -223,23 +234,30 @@ int arch_add_devices(struct board *board, struct err *err)
 			return err_set(err, r, "device %s: %s", list[i].name,
 				       strerror(-r));
 	}
-	return 0;
+	return board_add_virtio(board,
+				board->pci ? attach_pci : attach_mmio, err);
 }
 
 /* ---- description ---- */
 
 static int write_acpi(struct board *board, uint8_t *buf)
 {
-	const struct acpi_config cfg = {
+	struct acpi_config cfg = {
 		.gpa = LAYOUT_ACPI,
 		.cpus = board->cfg->cpus,
 		.serial = true,
 		.pvpanic = true,
 		.i8042 = false, /* no keyboard; the reset works without */
 		.pm_timer = true,
+		.pci = board->pci,
+		.mmio_count = board->mmio_devices,
 	};
 	size_t len;
-	int r = acpi_build(buf, LAYOUT_ACPI_MAX, &len, &cfg);
+	int r;
+
+	for (unsigned int i = 0; i < cfg.mmio_count; i++)
+		attach_mmio_place(i, &cfg.mmio[i]);
+	r = acpi_build(buf, LAYOUT_ACPI_MAX, &len, &cfg);
 
 	return r ? r : mem_write(&board->mem, LAYOUT_ACPI, buf, len);
 }
