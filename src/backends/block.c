@@ -60,7 +60,19 @@ static void on_ready(void *ctx, uint32_t events)
 static int open_disk(struct block *b, const struct block_config *cfg,
 		     const struct log *log, struct err *err)
 {
-	return block_raw_open(&b->disk, cfg, log, err);
+	struct block_config below = *cfg;
+	struct block_disk *base;
+	int r;
+
+	if (!cfg->overlay && !cfg->overlay_tmp)
+		return block_raw_open(&b->disk, cfg, log, err);
+	if (cfg->read_only || cfg->direct)
+		return err_set_key(err, -EINVAL, "disk",
+				   "disk %s: an overlay is for changes and has its own file; leave %s out",
+				   cfg->id, cfg->direct ? "direct" : "ro");
+	below.read_only = true;
+	r = block_raw_open(&base, &below, log, err);
+	return r < 0 ? r : block_overlay_open(&b->disk, base, cfg, log, err);
 }
 
 static int open_engine(struct block *b, const struct block_config *cfg,

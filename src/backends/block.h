@@ -44,8 +44,7 @@ struct block_req {
 	uint64_t off; /* bytes, a multiple of BLOCK_SECTOR */
 	uint64_t len; /* bytes, likewise; flush: 0 */
 	/* Read, write: pieces of memory, @len bytes together. The backend
-	 * advances them in place; after a failure they stand for what was not
-	 * transferred. */
+	 * advances them, @off and (not of a read) @len in place. */
 	struct iovec *iov;
 	int iovcnt;
 	/* @result: 0 or -errno. -ENOSPC: nothing is lost, and it may be tried
@@ -83,6 +82,8 @@ struct block_config {
 	bool unlocked; /* takes no lock: somebody else sees to it */
 	enum block_engine_kind engine;
 	unsigned int threads; /* 0: the default */
+	const char *overlay;  /* NULL: none; made when it does not exist */
+	const char *overlay_tmp; /* a directory for an overlay without a name */
 };
 
 /* Opens, locks and checks. Failures name the disk, the cause and the remedy:

@@ -31,6 +31,7 @@ struct raw {
 	struct block_disk disk;
 	int fd;       /* owned; disk.plain_fd is the same */
 	int buffered; /* owned; disk.buffered_fd is the same */
+	bool locked;
 	char name[200]; /* what messages call it */
 };
 
@@ -109,6 +110,8 @@ static void raw_destroy(struct block_disk *d)
 {
 	struct raw *raw = to_raw(d);
 
+	if (raw->locked)
+		file_unlock(raw->fd);
 	fd_close(&raw->fd);
 	fd_close(&raw->buffered);
 	free(raw);
@@ -334,8 +337,10 @@ int block_raw_open(struct block_disk **out, const struct block_config *cfg,
 			open_fd(raw, cfg, err);
 	if (r == 0)
 		r = check_open(raw, &st, err);
-	if (r == 0 && !cfg->unlocked)
+	if (r == 0 && !cfg->unlocked) {
 		r = file_lock(raw->fd, !cfg->read_only, raw->name, err);
+		raw->locked = r == 0;
+	}
 	if (r == 0)
 		r = fill_size(raw, cfg, &st, log, err);
 	if (r < 0) {

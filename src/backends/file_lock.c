@@ -106,3 +106,10 @@ int file_lock(int fd, bool exclusive, const char *path, struct err *err)
 			   who, exclusive ? ", or let both use it read-only" :
 					    " (it writes to it)");
 }
+
+void file_unlock(int fd)
+{
+	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_OFD_SETLK, &lock);
+}

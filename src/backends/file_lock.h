@@ -14,5 +14,8 @@
  * with a sentence that names @path and, where that can be seen, who holds it.
  * File systems without locks are let pass. */
 int file_lock(int fd, bool exclusive, const char *path, struct err *err);
+/* Before the last close: the kernel may keep a description a little longer than
+ * its descriptors (io_uring(7) ends in the background). */
+void file_unlock(int fd);
 
 #endif
