@@ -207,6 +207,9 @@ static void devices_on_a_line_are_ored(void **state)
 	assert_int_equal(pci_card_init(&two, b, 6), 0);
 	pci_intx(&one.fn, true);
 	pci_intx(&two.fn, true);
+	pci_intx(&two.fn, false);
+	assert_int_equal(b->line[2].level, 1);
+	pci_intx(&two.fn, true);
 	assert_int_equal(b->line[2].rises, 1);
 	pci_intx(&one.fn, false);
 	assert_int_equal(b->line[2].level, 1);

@@ -51,7 +51,7 @@ static struct target decode_port(const struct pci_host *h, uint64_t off,
 	uint64_t addr = (uint64_t)(h->address & 0xffff00) << 4 |
 			(h->address & 0xfc) | off;
 
-	if (!(h->address & ADDRESS_ENABLE) || len > 4 - off)
+	if (!(h->address & ADDRESS_ENABLE))
 		return (struct target){0};
 	return decode(h, addr, len);
 }
