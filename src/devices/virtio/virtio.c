@@ -368,9 +368,11 @@ static bool in_config(const struct virtio *v, uint64_t off, unsigned int len)
 
 uint64_t virtio_config_read(struct virtio *v, uint64_t off, unsigned int len)
 {
+	uint64_t mask = len < 8 ? (UINT64_C(1) << (8 * len)) - 1 : UINT64_MAX;
+
 	if (!v->ops->config_read || !in_config(v, off, len))
 		return 0;
-	return v->ops->config_read(v, (uint32_t)off, len);
+	return v->ops->config_read(v, (uint32_t)off, len) & mask;
 }
 
 void virtio_config_write(struct virtio *v, uint64_t off, unsigned int len,
