@@ -112,10 +112,14 @@ void queue_table_read(const struct queue *q, const struct table *t, uint32_t i,
 
 	assert(i < t->entries);
 	words[0] = words[1] = 0;
-	if (t->host)
-		memcpy(words, t->host + off, DESC_SIZE);
-	else
+	if (!t->host) {
 		mem_read(q->mem, words, t->gpa + off, DESC_SIZE);
+	} else if (t->gpa % 8) {
+		memcpy(words, t->host + off, DESC_SIZE);
+	} else {
+		words[0] = load64(t->host + off, __ATOMIC_RELAXED);
+		words[1] = load64(t->host + off + 8, __ATOMIC_RELAXED);
+	}
 	/* the copy stays the only look at the guest's bytes */
 	__asm__ volatile("" ::: "memory");
 }

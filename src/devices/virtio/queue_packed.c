@@ -20,18 +20,25 @@
 #define EVENT_FLAGS   3u
 
 /* 2.8.1: available is AVAIL as our counter, and USED the other way. */
-static bool is_available(uint16_t flags, bool wrap)
+static bool is_available(uint64_t rest, bool wrap)
 {
-	return (flags & (DESC_AVAIL | DESC_USED)) ==
+	return (rest >> 48 & (DESC_AVAIL | DESC_USED)) ==
 	       (wrap ? DESC_AVAIL : DESC_USED);
 }
 
-/* The flags come with the same load as length and id; the acquire pairs with
- * the driver's release of the flags. */
-static struct desc ring_desc(const struct queue *q, uint16_t slot)
+/* Length, id and flags of a slot, by one load; the acquire pairs with the
+ * driver's release of the flags. */
+static uint64_t ring_rest(const struct queue *q, uint16_t slot)
+{
+	return load64(q->desc + DESC_SIZE * (uint32_t)slot + 8,
+		      __ATOMIC_ACQUIRE);
+}
+
+/* The whole of it, once it is known to be available. */
+static struct desc ring_desc(const struct queue *q, uint16_t slot,
+			     uint64_t rest)
 {
 	const uint8_t *p = q->desc + DESC_SIZE * (uint32_t)slot;
-	uint64_t rest = load64(p + 8, __ATOMIC_ACQUIRE);
 
 	return desc_packed(load64(p, __ATOMIC_RELAXED), rest);
 }
@@ -71,17 +78,20 @@ int queue_packed_take(struct queue *q, struct chain *c)
 {
 	uint16_t slot = q->next_avail, n = 1;
 	bool wrap = q->avail_wrap, good;
-	struct desc d = ring_desc(q, slot);
+	uint64_t rest = ring_rest(q, slot);
+	struct desc d;
 
-	if (!is_available(d.flags, wrap))
+	if (!is_available(rest, wrap))
 		return TAKE_NONE;
+	d = ring_desc(q, slot, rest);
 	chain_clear(c);
 	good = add(q, c, d, true);
 	queue_advance(q, &slot, &wrap, 1);
 	for (; d.flags & DESC_NEXT; n++) {
-		d = ring_desc(q, slot);
-		if (n == q->size || !is_available(d.flags, wrap))
+		rest = ring_rest(q, slot);
+		if (n == q->size || !is_available(rest, wrap))
 			return -EPROTO;
+		d = ring_desc(q, slot, rest);
 		good = good && add(q, c, d, false);
 		queue_advance(q, &slot, &wrap, 1);
 	}
@@ -141,8 +151,5 @@ void queue_packed_kicks(struct queue *q, bool on)
 
 bool queue_packed_has_work(const struct queue *q)
 {
-	const uint8_t *p = q->desc + DESC_SIZE * (uint32_t)q->next_avail;
-	uint64_t rest = load64(p + 8, __ATOMIC_ACQUIRE);
-
-	return is_available((uint16_t)(rest >> 48), q->avail_wrap);
+	return is_available(ring_rest(q, q->next_avail), q->avail_wrap);
 }
