@@ -14,6 +14,9 @@ import struct
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+import seeds_virtio_pci  # noqa: E402
+
 MB_MAGIC = 0x1BADB002
 
 
@@ -241,6 +244,7 @@ def main():
     for target, seeds in (
         ("bzimage", bzimage_seeds()), ("elf", elf_seeds()),
         ("multiboot", multiboot_seeds()), ("payload", payload_seeds()),
+        ("virtio_pci", seeds_virtio_pci.seeds()),
     ):
         directory = corpus / target
         directory.mkdir(parents=True, exist_ok=True)
