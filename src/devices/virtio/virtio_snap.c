@@ -111,14 +111,15 @@ static void one_queue(struct virtio_queue *vq, struct snap *s)
 	snap_bool(s, "refused", &vq->refused);
 	if (!enabled || snap_error(s))
 		return;
-	if (!(atomic_load(&v->status) & VIRTIO_S_FEATURES_OK)) {
+	if (snap_loading(s) &&
+	    !(atomic_load(&v->status) & VIRTIO_S_FEATURES_OK)) {
 		snap_reject(s, "enabled", "before FEATURES_OK");
 		return;
 	}
 	if (queue_snapshot(&vq->ring, v->mem, v->ops->queue_size, s) < 0)
 		return;
 	vq->enabled = true;
-	if (!same_params(vq) || !same_features(vq))
+	if (snap_loading(s) && (!same_params(vq) || !same_features(vq)))
 		snap_reject(s, "ring", "is not the one of the registers");
 }
 
