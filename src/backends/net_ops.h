@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "backends/net.h"
 
@@ -77,6 +78,28 @@ size_t net_iov_size(const struct iovec *iov, int count);
 void net_iov_fill(const struct iovec *iov, int count, const uint8_t *src,
 		  size_t len);
 
+/* A program that serves a stream socket, and ends when that closes. */
+struct net_helper {
+	pid_t pid;  /* 0: ended */
+	int pidfd;
+};
+
+struct net_helper_config {
+	const char *name; /* for messages */
+	const char *path;
+	const char *const *argv;
+	int fd;      /* becomes its descriptor 3 */
+	bool leaves; /* goes into the background when it is ready; else it
+			says so in its last line */
+};
+
+/* Starts it, waits until it gives up its descriptor 2, and makes an error of
+ * what it wrote there. */
+int net_helper_start(struct net_helper **out,
+		     const struct net_helper_config *cfg, struct err *err);
+/* Its socket has been closed already. NULL is accepted. */
+void net_helper_end(struct net_helper *helper);
+
 /* Sockets that are open; the backend owns both descriptors, which may be -1,
  * also when its creation fails. */
 struct net_sockets {
@@ -86,6 +109,7 @@ struct net_sockets {
 	const char *unlink_path; /* removed at the end; NULL: nothing */
 	struct sockaddr_storage peer; /* datagram: where to, if not connected */
 	socklen_t peer_len;
+	struct net_helper *helper; /* stream: ended at the end; NULL: none */
 };
 
 int net_stream_create(struct net **out, const struct net_sockets *sockets,

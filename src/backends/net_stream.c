@@ -33,6 +33,7 @@ struct stream {
 	int fd;        /* owned; -1: no peer */
 	int listen_fd; /* owned; -1: there will be no other */
 	char *unlink_path;
+	struct net_helper *helper; /* owned */
 	struct loop_source *source;        /* of fd, from start to stop */
 	struct loop_source *listen_source; /* the same */
 	uint32_t events; /* what source waits for */
@@ -359,6 +360,7 @@ static void stream_destroy(struct net *net)
 	stream_stop(net);
 	fd_close(&s->fd);
 	fd_close(&s->listen_fd);
+	net_helper_end(s->helper);
 	if (s->unlink_path)
 		unlink(s->unlink_path);
 	free(s->unlink_path);
@@ -392,6 +394,7 @@ int net_stream_create(struct net **out, const struct net_sockets *sockets,
 	if (!s) {
 		fd_close(&fd);
 		fd_close(&listen_fd);
+		net_helper_end(sockets->helper);
 		return err_set(err, -ENOMEM, "%s: out of memory",
 			       sockets->name);
 	}
@@ -399,6 +402,7 @@ int net_stream_create(struct net **out, const struct net_sockets *sockets,
 	atomic_store(&s->net.link, fd >= 0);
 	s->fd = fd;
 	s->listen_fd = listen_fd;
+	s->helper = sockets->helper;
 	s->in.bytes = malloc(BUFFER_SIZE);
 	s->out.bytes = malloc(BUFFER_SIZE);
 	s->unlink_path = path ? strdup(path) : NULL;
