@@ -29,9 +29,10 @@ static const struct key keys[] = {
 	    .arg = "TEXT",
 	    .summary = "kernel parameters, after vireo's own",
 	    .help = "vireo's own parameters are \"console=ttyS0 panic=-1\" "
-		    "(no console= when the console is off; pci=off when there is "
-		    "no PCI bus). Given twice, the "
-		    "texts are joined with a blank.",
+		    "(no console= when the console is off; pci=off when there "
+		    "is no PCI bus). A multiboot kernel gets the name of its "
+		    "file instead. Given twice, the texts are joined with a "
+		    "blank.",
 	    .example = "--cmdline \"quiet init=/bin/sh\"",
 	    .repeatable = true },
 	  config_parse_cmdline },

@@ -150,5 +150,7 @@ int kvm_vm_coalesce(struct kvm_vm *vm, uint64_t addr, uint32_t size, bool pio)
 		.pio = pio,
 	};
 
-	return vm_ioctl(vm, KVM_REGISTER_COALESCED_MMIO, &zone);
+	return vm->kvm->ring_offset
+		       ? vm_ioctl(vm, KVM_REGISTER_COALESCED_MMIO, &zone)
+		       : -ENOTSUP;
 }

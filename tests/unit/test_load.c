@@ -211,6 +211,18 @@ static void load_multiboot_enters_with_its_information(void **state)
 	assert_int_equal(le32_at(f->ram + 0x100000 + MB_HEADER), 0x1badb002);
 }
 
+/* argv[0] and the user's words: nobody else's, and none of Linux'. */
+static void load_multiboot_gets_its_name_and_the_users_words(void **state)
+{
+	struct fixture *f = *state;
+
+	give_kernel(f, image_multiboot());
+	give_ram(f, 4 * MIB);
+	snprintf(f->cfg.cmdline, sizeof(f->cfg.cmdline), "smp=2 verbose");
+	load(f);
+	assert_string_equal(cmdline(f), "kernel smp=2 verbose");
+}
+
 static void load_flat_goes_to_0x7c00_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -575,6 +587,7 @@ int main(void)
 		LOAD_TEST(load_pvh_elf_puts_its_segments_and_nothing_else),
 		LOAD_TEST(load_linux_elf_enters_in_long_mode),
 		LOAD_TEST(load_multiboot_enters_with_its_information),
+		LOAD_TEST(load_multiboot_gets_its_name_and_the_users_words),
 		LOAD_TEST(load_flat_goes_to_0x7c00_alone),
 		LOAD_TEST(load_bzimage_has_its_header_in_the_zero_page),
 		LOAD_TEST(B12_kernel_that_needs_more_ram_is_refused_by_figures),

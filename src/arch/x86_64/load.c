@@ -32,7 +32,7 @@ struct load {
 	bool placed; /* its segments are in RAM already */
 	uint64_t kernel_end;  /* first byte above the kernel and its needs */
 	struct handoff handoff;
-	char cmdline[CONFIG_CMDLINE_MAX + 64];
+	char cmdline[CONFIG_CMDLINE_MAX + CONFIG_PATH_MAX + 64];
 };
 
 static int no_room(const struct load *load, uint64_t end, struct err *err)
@@ -207,6 +207,13 @@ static int load_initrds(struct load *load, struct err *err)
 
 /* ---- command line and entry ---- */
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 static int compose_cmdline(struct load *load, struct err *err)
 {
 	const struct config *cfg = load->board->cfg;
@@ -219,6 +226,11 @@ static int compose_cmdline(struct load *load, struct err *err)
 
 	if (cfg->cmdline_only)
 		snprintf(load->cmdline, sizeof(load->cmdline), "%s",
+			 cfg->cmdline);
+	else if (load->image.entry == BOOT_ENTRY_MULTIBOOT)
+		/* argv[0], then what the user says; no Linux words */
+		snprintf(load->cmdline, sizeof(load->cmdline), "%s%s%s",
+			 base_name(cfg->kernel), *cfg->cmdline ? " " : "",
 			 cfg->cmdline);
 	else
 		snprintf(load->cmdline, sizeof(load->cmdline),
