@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "base/snap.h"
 
 /* PM1 status and enable */
 #define PM1_TMR     0x0001 /* bit 31 of the timer has changed */
@@ -35,6 +36,7 @@ struct acpi_pm {
 	struct irq sci;
 	struct machine_signal signal;
 	int line;         /* what sci was set to last */
+	uint64_t shift;   /* the guest's ticks less the host's */
 	uint64_t half;    /* half periods of the timer that status has seen */
 	uint16_t status;
 	uint16_t enable;
@@ -49,11 +51,17 @@ static uint64_t ticks(void)
 	return ns / SECOND * TIMER_HZ + ns % SECOND * TIMER_HZ / SECOND;
 }
 
+/* A restored guest's timer goes on from where it was saved. */
+static uint64_t guest_ticks(const struct acpi_pm *pm)
+{
+	return ticks() + pm->shift;
+}
+
 /* Timer status is brought up to date when somebody looks: the timer has no
  * thread of its own, and no SCI at the moment of the change. */
 static void update_timer(struct acpi_pm *pm)
 {
-	uint64_t half = ticks() >> 31;
+	uint64_t half = guest_ticks(pm) >> 31;
 
 	if (half != pm->half)
 		pm->status |= PM1_TMR;
@@ -119,7 +127,7 @@ static uint64_t acpi_pm_read(struct device *dev, unsigned int window,
 		value = pm->control | CONTROL_SCI_EN;
 		break;
 	case ACPI_PM_TIMER:
-		value = (uint32_t)ticks();
+		value = (uint32_t)guest_ticks(pm);
 		break;
 	default:
 		break; /* the reset register reads as 0 */
@@ -152,6 +160,31 @@ static void acpi_pm_write(struct device *dev, unsigned int window, uint64_t off,
 	}
 }
 
+static int acpi_pm_snapshot(struct device *dev, struct snap *s)
+{
+	struct acpi_pm *pm = container_of(dev, struct acpi_pm, dev);
+	uint64_t timer;
+
+	update_timer(pm);
+	timer = guest_ticks(pm);
+	snap_begin(s, "acpi-pm", 1);
+	snap_u16(s, "status", &pm->status);
+	snap_u16(s, "enable", &pm->enable);
+	snap_u16(s, "control", &pm->control);
+	snap_u64(s, "timer", &timer);
+	if ((pm->status | pm->enable) & ~PM1_ENABLES)
+		snap_reject(s, "status", "bits that do not exist");
+	if (pm->control & ~CONTROL_KEPT)
+		snap_reject(s, "control", "bits that do not exist");
+	snap_end(s);
+	if (snap_loading(s) && !snap_error(s)) {
+		pm->shift = timer - ticks();
+		pm->half = timer >> 31;
+		update_sci(pm);
+	}
+	return snap_error(s);
+}
+
 static void acpi_pm_destroy(struct device *dev)
 {
 	device_finish(dev);
@@ -162,6 +195,7 @@ static const struct device_ops acpi_pm_ops = {
 	.name = "acpi-pm",
 	.read = acpi_pm_read,
 	.write = acpi_pm_write,
+	.snapshot = acpi_pm_snapshot,
 	.destroy = acpi_pm_destroy,
 };
 

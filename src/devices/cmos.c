@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/num.h"
+#include "base/snap.h"
 
 #define CMOS_SIZE 128
 
@@ -149,6 +150,24 @@ static void cmos_write(struct device *dev, unsigned int window, uint64_t off,
 		write_register(c, (uint8_t)value);
 }
 
+static int cmos_snapshot(struct device *dev, struct snap *s)
+{
+	struct cmos *c = container_of(dev, struct cmos, dev);
+
+	snap_begin(s, "cmos", 1);
+	snap_u8(s, "index", &c->index);
+	snap_bytes(s, "ram", c->ram, sizeof(c->ram));
+	if (c->index & ~INDEX_MASK) {
+		snap_reject(s, "index", "too large");
+		c->index = 0;
+	}
+	if (c->ram[CMOS_STATUS_A] & A_UIP ||
+	    (c->ram[CMOS_STATUS_B] & ~B_SET) != B_24H)
+		snap_reject(s, "ram", "a status that cannot be");
+	snap_end(s);
+	return snap_error(s);
+}
+
 static void cmos_destroy(struct device *dev)
 {
 	device_finish(dev);
@@ -159,6 +178,7 @@ static const struct device_ops cmos_ops = {
 	.name = "cmos",
 	.read = cmos_read,
 	.write = cmos_write,
+	.snapshot = cmos_snapshot,
 	.destroy = cmos_destroy,
 };
 

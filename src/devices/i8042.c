@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/snap.h"
 
 #define STATUS_OBF     0x01 /* a byte waits at the data port */
 #define STATUS_SYSTEM  0x04 /* the self test has passed */
@@ -168,6 +169,41 @@ static void i8042_write(struct device *dev, unsigned int window, uint64_t off,
 	}
 }
 
+static bool pending_ok(uint8_t pending)
+{
+	switch (pending) {
+	case 0:
+	case CMD_WRITE_CONFIG:
+	case CMD_WRITE_OUTPUT:
+	case CMD_WRITE_KBD:
+	case CMD_WRITE_AUX:
+	case CMD_TO_AUX:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int i8042_snapshot(struct device *dev, struct snap *s)
+{
+	struct i8042 *k = container_of(dev, struct i8042, dev);
+
+	snap_begin(s, "i8042", 1);
+	snap_u8(s, "status", &k->status);
+	snap_u8(s, "data", &k->data);
+	snap_u8(s, "config", &k->config);
+	snap_u8(s, "pending", &k->pending);
+	if (k->status & ~(STATUS_OBF | STATUS_SYSTEM | STATUS_COMMAND |
+			  STATUS_UNLOCK | STATUS_TIMEOUT))
+		snap_reject(s, "status", "bits that do not exist");
+	if (!(k->config & CONFIG_AUX_OFF))
+		snap_reject(s, "config", "a second port");
+	if (!pending_ok(k->pending))
+		snap_reject(s, "pending", "a command that waits for nothing");
+	snap_end(s);
+	return snap_error(s);
+}
+
 static void i8042_destroy(struct device *dev)
 {
 	device_finish(dev);
@@ -178,6 +214,7 @@ static const struct device_ops i8042_ops = {
 	.name = "i8042",
 	.read = i8042_read,
 	.write = i8042_write,
+	.snapshot = i8042_snapshot,
 	.destroy = i8042_destroy,
 };
 

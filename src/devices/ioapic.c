@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/endian.h"
 #include "base/num.h"
+#include "base/snap.h"
 
 /* Offsets in the window */
 #define WIN_SELECT 0x00
@@ -206,6 +208,57 @@ static void ioapic_write(struct device *dev, unsigned int window, uint64_t off,
 	}
 }
 
+static bool entry_ok(uint64_t entry)
+{
+	if (entry & ~(ENTRY_WRITABLE | ENTRY_REMOTE_IRR))
+		return false;
+	return !(entry & ENTRY_REMOTE_IRR) || entry & ENTRY_LEVEL;
+}
+
+/* Nothing is delivered: what was sent before is in the local APICs' state. */
+static void load_pins(struct ioapic *a, const le64 *entries, uint32_t levels,
+		      struct snap *s)
+{
+	for (unsigned int i = 0; i < IOAPIC_PIN_COUNT; i++)
+		if (!entry_ok(le64_get(entries[i])))
+			snap_reject(s, "entries", "bits that cannot be");
+	if (levels >> IOAPIC_PIN_COUNT)
+		snap_reject(s, "levels", "pins that do not exist");
+	for (unsigned int i = 0; i < IOAPIC_PIN_COUNT && !snap_error(s); i++) {
+		struct pin *p = &a->pin[i];
+		struct ioapic_route r;
+
+		p->entry = le64_get(entries[i]);
+		p->level = levels >> i & 1;
+		make_route(p, &r);
+		if (a->sink.route)
+			a->sink.route(a->sink.ctx, i, &r);
+	}
+}
+
+static int ioapic_snapshot(struct device *dev, struct snap *s)
+{
+	struct ioapic *a = container_of(dev, struct ioapic, dev);
+	le64 entries[IOAPIC_PIN_COUNT];
+	uint32_t levels = 0;
+
+	for (unsigned int i = 0; i < IOAPIC_PIN_COUNT; i++) {
+		entries[i] = le64_put(a->pin[i].entry);
+		levels |= (uint32_t)a->pin[i].level << i;
+	}
+	snap_begin(s, "ioapic", 1);
+	snap_u8(s, "select", &a->select);
+	snap_u32(s, "id", &a->id);
+	snap_bytes(s, "entries", entries, sizeof(entries));
+	snap_u32(s, "levels", &levels);
+	if (a->id & ~ID_MASK)
+		snap_reject(s, "id", "bits that cannot be");
+	if (snap_loading(s) && !snap_error(s))
+		load_pins(a, entries, levels, s);
+	snap_end(s);
+	return snap_error(s);
+}
+
 static void ioapic_destroy(struct device *dev)
 {
 	device_finish(dev);
@@ -216,6 +269,7 @@ static const struct device_ops ioapic_ops = {
 	.name = "ioapic",
 	.read = ioapic_read,
 	.write = ioapic_write,
+	.snapshot = ioapic_snapshot,
 	.destroy = ioapic_destroy,
 };
 

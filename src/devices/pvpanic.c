@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/snap.h"
 
 #define EVENTS (PVPANIC_PANICKED | PVPANIC_CRASHLOADED | PVPANIC_SHUTDOWN)
 
@@ -54,6 +55,17 @@ static void pvpanic_write(struct device *dev, unsigned int window, uint64_t off,
 		machine_raise(&p->signal, MACHINE_POWER_OFF, 0);
 }
 
+static int pvpanic_snapshot(struct device *dev, struct snap *s)
+{
+	struct pvpanic *p = container_of(dev, struct pvpanic, dev);
+
+	snap_begin(s, "pvpanic", 1);
+	snap_bool(s, "raised", &p->raised);
+	snap_u64(s, "events", &p->events);
+	snap_end(s);
+	return snap_error(s);
+}
+
 static void pvpanic_destroy(struct device *dev)
 {
 	device_finish(dev);
@@ -64,6 +76,7 @@ static const struct device_ops pvpanic_ops = {
 	.name = "pvpanic",
 	.read = pvpanic_read,
 	.write = pvpanic_write,
+	.snapshot = pvpanic_snapshot,
 	.destroy = pvpanic_destroy,
 };
 

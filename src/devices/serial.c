@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/snap.h"
 
 #define FIFO_SIZE 16
 
@@ -397,6 +398,56 @@ static void on_readable(void *ctx)
 	pthread_mutex_unlock(&u->dev.lock);
 }
 
+static const char *wrong(const struct serial *u)
+{
+	if (u->ier & ~IER_MASK || u->mcr & ~MCR_MASK ||
+	    u->errors & ~LSR_ERRORS)
+		return "bits that do not exist";
+	if (u->fcr && !(u->fcr & FCR_ENABLE))
+		return "FIFO bits without FIFOs";
+	return u->count > capacity(u) ? "more bytes than there is room" : NULL;
+}
+
+/* A byte that is on its way out is the backend's already. */
+static int serial_snapshot(struct device *dev, struct snap *s)
+{
+	struct serial *u = container_of(dev, struct serial, dev);
+	uint8_t bytes[FIFO_SIZE] = { 0 };
+	uint8_t count = (uint8_t)u->count;
+	bool thre = u->thre_pending || u->sending;
+
+	for (unsigned int i = 0; i < u->count; i++)
+		bytes[i] = u->fifo[(u->head + i) % FIFO_SIZE];
+	snap_begin(s, "serial", 1);
+	snap_u8(s, "ier", &u->ier);
+	snap_u8(s, "fcr", &u->fcr);
+	snap_u8(s, "lcr", &u->lcr);
+	snap_u8(s, "mcr", &u->mcr);
+	snap_u8(s, "errors", &u->errors);
+	snap_u8(s, "msr", &u->msr);
+	snap_u8(s, "scr", &u->scr);
+	snap_bytes(s, "divisor", u->divisor, sizeof(u->divisor));
+	snap_bool(s, "thre", &thre);
+	snap_u8(s, "count", &count);
+	snap_bytes(s, "fifo", bytes, sizeof(bytes));
+	snap_end(s);
+	if (!snap_loading(s) || snap_error(s))
+		return snap_error(s);
+	u->thre_pending = thre;
+	u->head = 0;
+	u->count = count;
+	for (unsigned int i = 0; i < FIFO_SIZE; i++)
+		u->fifo[i] = bytes[i];
+	if (wrong(u)) {
+		snap_reject(s, "serial", wrong(u));
+		u->count = 0;
+		return snap_error(s);
+	}
+	fetch(u);
+	update_irq(u);
+	return 0;
+}
+
 static void serial_destroy(struct device *dev)
 {
 	struct serial *u = container_of(dev, struct serial, dev);
@@ -410,6 +461,7 @@ static const struct device_ops serial_ops = {
 	.name = "serial",
 	.read = serial_read,
 	.write = serial_write,
+	.snapshot = serial_snapshot,
 	.destroy = serial_destroy,
 };
 
