@@ -61,6 +61,7 @@ struct board {
 	struct board_wire wire[BOARD_PINS];
 	struct board_msi_set *msi; /* of all devices */
 
+	pthread_mutex_t ring_lock;  /* one vCPU takes coalesced writes */
 	pthread_mutex_t route_lock; /* guards kvm's routes, gsi_used, msi */
 	uint64_t gsi_used[BOARD_MSI_GSIS / 64];
 
@@ -98,7 +99,7 @@ struct doorbell board_doorbell(struct board *board);
 
 /*
  * The virtio devices of the config, each handed to @attach, which connects it
- * to the machine and owns it from then on, after a failure too (board_virtio.c).
+ * to the machine and owns it from then on, after a failure too.
  */
 typedef int (*board_attach_fn)(struct board *board, struct virtio *v,
 			       struct err *err);

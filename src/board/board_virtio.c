@@ -9,8 +9,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
+#include "devices/virtio/nic.h"
+#include "devices/virtio/rng.h"
+#include "devices/virtio/vsock.h"
+
+#define TMP_DIR "/var/tmp" /* for overlay=tmp: a file without a name */
 
 /* The name of a device in messages; lives as long as the board. */
 static const char *name_device(struct board *board, const char *kind,
@@ -44,6 +51,10 @@ static int add_disk(struct board *board, unsigned int n,
 		.fd = -1,
 		.read_only = d->read_only,
 		.direct = d->direct,
+		.overlay = *d->overlay && strcmp(d->overlay, "tmp")
+				   ? d->overlay
+				   : NULL,
+		.overlay_tmp = strcmp(d->overlay, "tmp") ? NULL : TMP_DIR,
 		.engine = d->threads ? BLOCK_ENGINE_THREADS
 				     : BLOCK_ENGINE_AUTO,
 	};
@@ -66,6 +77,173 @@ static int add_disk(struct board *board, unsigned int n,
 	return attach(board, v, err);
 }
 
+/* ---- networks ---- */
+
+static int user_net(struct board *board, const struct config_net *n,
+		    struct net **net, struct err *err)
+{
+	const char *forward[CONFIG_MAX_FORWARDS];
+	const struct net_user_config user = {
+		.forward = forward,
+		.forward_count = n->forwards,
+		.mtu = n->mtu,
+		.host_loopback = n->host_loopback,
+		.restricted = n->restricted,
+	};
+	const struct net_passt_config passt = {
+		.forward = forward,
+		.forward_count = n->forwards,
+		.mtu = n->mtu,
+	};
+
+	for (unsigned int i = 0; i < n->forwards; i++)
+		forward[i] = n->forward[i];
+	return n->kind == CONFIG_NET_USER
+		       ? net_user_create(net, &user, board->loop, board->log,
+					 err)
+		       : net_passt_create(net, &passt, board->loop, board->log,
+					  err);
+}
+
+static int tap_net(struct board *board, const struct config_net *n,
+		   struct net **net, struct err *err)
+{
+	const struct net_tap_config tap = {
+		.name = n->fd < 0 ? n->where : NULL,
+		.fds = &n->fd,
+		.fd_count = n->fd < 0 ? 0 : 1,
+		.queues = n->queues,
+	};
+
+	return net_tap_create(net, &tap, board->loop, board->log, err);
+}
+
+static int socket_net(struct board *board, const struct config_net *n,
+		      struct net **net, struct err *err)
+{
+	struct net_socket_config cfg = { .fd = -1 };
+
+	cfg.datagram = n->kind == CONFIG_NET_DGRAM;
+	if (n->kind == CONFIG_NET_LISTEN)
+		cfg.listen = n->where;
+	else
+		cfg.connect = n->where;
+	if (cfg.datagram && n->local[0])
+		cfg.listen = n->local;
+	return net_socket_create(net, &cfg, board->loop, board->log, err);
+}
+
+static int open_net(struct board *board, const struct config_net *n,
+		    struct net **net, struct err *err)
+{
+	switch (n->kind) {
+	case CONFIG_NET_USER:
+	case CONFIG_NET_PASST:
+		return user_net(board, n, net, err);
+	case CONFIG_NET_TAP:
+		return tap_net(board, n, net, err);
+	case CONFIG_NET_CONNECT:
+	case CONFIG_NET_LISTEN:
+	case CONFIG_NET_DGRAM:
+		return socket_net(board, n, net, err);
+	}
+	return -EINVAL;
+}
+
+/* The address that was given, or one that the VM's name decides: two VMs on one
+ * network need names. */
+static void choose_mac(uint8_t mac[NIC_MAC_SIZE], const struct config *cfg,
+		       const struct config_net *n, const char *id)
+{
+	char seed[CONFIG_NAME_MAX + 64];
+
+	if (n->mac_given) {
+		memcpy(mac, n->mac, NIC_MAC_SIZE);
+		return;
+	}
+	if (cfg->name[0])
+		snprintf(seed, sizeof(seed), "%s/%s", cfg->name, id);
+	else
+		snprintf(seed, sizeof(seed), "%ld/%s", (long)getpid(), id);
+	nic_make_mac(mac, seed);
+}
+
+static int add_net(struct board *board, unsigned int i, board_attach_fn attach,
+		   struct err *err)
+{
+	const struct config_net *n = &board->cfg->net[i];
+	struct virtio_host host =
+		host_for(board, name_device(board, "net", i));
+	struct nic_config cfg = {
+		.mtu = n->mtu,
+		.send = { .bytes_per_s = n->bytes_per_s,
+			  .ops_per_s = n->ops_per_s },
+	};
+	struct net *net;
+	struct virtio *v;
+	int r = open_net(board, n, &net, err);
+
+	cfg.receive = cfg.send;
+	choose_mac(cfg.mac, board->cfg, n, host.id);
+	if (!r)
+		r = nic_create(&v, &cfg, &host, net, err);
+	if (r < 0) {
+		snprintf(err->key, sizeof(err->key), "net");
+		return r;
+	}
+	return attach(board, v, err);
+}
+
+/* ---- the small ones ---- */
+
+static int add_rng(struct board *board, board_attach_fn attach, struct err *err)
+{
+	const struct rng_config cfg = { 0 };
+	struct virtio_host host = host_for(board, name_device(board, "rng", 0));
+	struct virtio *v;
+	int r = rng_create(&v, &cfg, &host, err);
+
+	return r ? r : attach(board, v, err);
+}
+
+static int64_t discard(void *ctx, void *hva, uint64_t len)
+{
+	return ram_discard(ctx, hva, len);
+}
+
+static int add_balloon(struct board *board, board_attach_fn attach,
+		       struct err *err)
+{
+	const struct balloon_config cfg = {
+		.memory = { discard, &board->ram },
+	};
+	struct virtio_host host =
+		host_for(board, name_device(board, "balloon", 0));
+	struct virtio *v;
+	int r = balloon_create(&v, &cfg, &host, err);
+
+	return r ? r : attach(board, v, err);
+}
+
+static int add_vsock(struct board *board, board_attach_fn attach,
+		     struct err *err)
+{
+	const struct vsock_config cfg = {
+		.path = board->cfg->vsock,
+		.cid = board->cfg->cid,
+	};
+	struct virtio_host host =
+		host_for(board, name_device(board, "vsock", 0));
+	struct virtio *v;
+	int r = vsock_create(&v, &cfg, &host, err);
+
+	if (r < 0) {
+		snprintf(err->key, sizeof(err->key), "vsock");
+		return r;
+	}
+	return attach(board, v, err);
+}
+
 int board_add_virtio(struct board *board, board_attach_fn attach,
 		     struct err *err)
 {
@@ -73,5 +251,13 @@ int board_add_virtio(struct board *board, board_attach_fn attach,
 
 	for (unsigned int i = 0; i < board->cfg->disks && !r; i++)
 		r = add_disk(board, i, attach, err);
+	for (unsigned int i = 0; i < board->cfg->nets && !r; i++)
+		r = add_net(board, i, attach, err);
+	if (!r && board->cfg->rng)
+		r = add_rng(board, attach, err);
+	if (!r && board->cfg->balloon)
+		r = add_balloon(board, attach, err);
+	if (!r && board->cfg->vsock[0])
+		r = add_vsock(board, attach, err);
 	return r;
 }

@@ -2,6 +2,7 @@
 /* See ram.h. Linux only; the creating thread. */
 #include "mem/ram.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -102,6 +103,28 @@ int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
 	}
 	advise(ram);
 	return 0;
+}
+
+int64_t ram_discard(const struct ram *ram, void *hva, uint64_t len)
+{
+	uint64_t page = ram->backing == RAM_HUGETLB ? HUGE_SIZE : PAGE;
+	uint64_t off = (uint64_t)((uint8_t *)hva - ram->hva);
+	uint64_t start = align_up(off, page);
+	int r;
+
+	assert(range_ok(off, len, ram->size));
+	if (start > off + len)
+		return 0;
+	len = align_down(off + len - start, page);
+	if (!len)
+		return 0;
+	if (ram->backing == RAM_PRIVATE)
+		r = madvise(ram->hva + start, len, MADV_DONTNEED);
+	else
+		r = fallocate(ram->fd,
+			      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      (off_t)start, (off_t)len);
+	return r < 0 ? -errno : (int64_t)len;
 }
 
 uint64_t ram_resident(const struct ram *ram)

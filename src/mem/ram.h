@@ -29,6 +29,11 @@ struct ram {
  * zero and not touched yet. -ENOMEM with the reason and a remedy. */
 int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
 	       struct err *err);
+/* Gives the pages of [hva, hva+len), a part of the RAM, back to the host; they
+ * read as zeros afterwards. Whole pages only (2 MiB for RAM_HUGETLB): the bytes
+ * given back, or -errno. Any thread. */
+int64_t ram_discard(const struct ram *ram, void *hva, uint64_t len);
+
 /* Bytes of it that the host holds in memory now; 0 when it cannot tell. */
 uint64_t ram_resident(const struct ram *ram);
 

@@ -130,6 +130,36 @@ static void ram_without_huge_pages_is_refused_with_a_remedy(void **state)
 	assert_null(ram.hva);
 }
 
+static void check_discard(enum ram_backing backing)
+{
+	struct ram ram;
+	uint8_t *p;
+
+	assert_int_equal(ram_create(&ram, 4 * MIB, backing, NULL), 0);
+	p = ram.hva;
+	memset(p, 0x77, MIB);
+	assert_true(ram_resident(&ram) >= MIB);
+	/* only the whole pages inside of the range */
+	assert_int_equal(ram_discard(&ram, p + 1, 8191), 4096);
+	assert_int_equal(p[4095], 0x77);
+	assert_int_equal(p[4096], 0);
+	assert_int_equal(p[8191], 0);
+	assert_int_equal(p[8192], 0x77);
+	assert_int_equal(ram_discard(&ram, p + 1, 4096), 0);
+	assert_int_equal(ram_discard(&ram, p, 0), 0);
+	assert_int_equal(p[1], 0x77);
+	assert_int_equal(ram_discard(&ram, p, 4 * MIB), 4 * MIB);
+	assert_true(ram_resident(&ram) == 0);
+	assert_int_equal(p[1], 0);
+	ram_destroy(&ram);
+}
+
+static void discarded_pages_leave_the_host_and_read_as_zeroes(void **state)
+{
+	check_discard(RAM_PRIVATE);
+	check_discard(RAM_MEMFD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +173,8 @@ int main(void)
 		cmocka_unit_test(ram_destroy_of_a_zeroed_object_closes_nothing),
 		cmocka_unit_test(
 			ram_without_huge_pages_is_refused_with_a_remedy),
+		cmocka_unit_test(
+			discarded_pages_leave_the_host_and_read_as_zeroes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
