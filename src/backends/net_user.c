@@ -94,7 +94,7 @@ static bool runs(const char *path)
 static bool find_netd(char *path, size_t size)
 {
 	static const char *const places[] = {
-		"vireo-netd", "netd/vireo-netd",
+		"vireo-netd", "../netd/vireo-netd",
 		"../libexec/vireo/vireo-netd",
 	};
 	char self[PATH_MAX];
@@ -178,8 +178,9 @@ static const char *find_passt(void)
 static int make_passt(struct command *c, const struct net_passt_config *cfg,
 		      struct err *err)
 {
-	static const char *const words[] = { "passt", "--quiet", "--fd", "3",
-					     "--one-off" };
+	/* With --fd it ends by itself when we are gone; saying --one-off as
+	 * well is an error to it. */
+	static const char *const words[] = { "passt", "--quiet", "--fd", "3" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		add(c, words[i]);
