@@ -210,6 +210,18 @@ VIREO_API void vireo_stats(struct vireo_vm *vm,
 			   void (*fn)(void *ctx, const struct vireo_stat *stat),
 			   void *ctx);
 
+/*
+ * Looks at an overlay file (--disk BASE,overlay=FILE) without changing it. @fn
+ * gets its figures (group "disk"), @problem each damaged place in a sentence;
+ * either may be NULL. 0: it is sound; VIREO_EIMAGE: it is damaged, or not an
+ * overlay; VIREO_EHOST: it cannot be read, or a VM is using it.
+ */
+VIREO_API int vireo_disk_check(const char *path,
+			       void (*fn)(void *ctx,
+					  const struct vireo_stat *stat),
+			       void (*problem)(void *ctx, const char *line),
+			       void *ctx, struct vireo_error *err);
+
 enum vireo_check_state { VIREO_CHECK_YES, VIREO_CHECK_NO, VIREO_CHECK_INFO };
 
 struct vireo_check_row {

@@ -17,6 +17,7 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_disk(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_options(int argc, char **argv);
 

@@ -26,6 +26,7 @@ static const struct {
 } commands[] = {
 	{ "run", cmd_run },
 	{ "check", cmd_check },
+	{ "disk", cmd_disk },
 	{ "completion", cmd_completion },
 	{ "options", cmd_options }, /* for the manual */
 	{ "version", cmd_version },
@@ -71,7 +72,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return finish(commands[i].run(argc - 1, argv + 1));
-	message("\"%s\": unknown command (run, check, completion, version)",
+	message("\"%s\": unknown command (run, check, disk, completion, version)",
 		argv[1]);
 	return EXIT_USAGE;
 }
