@@ -245,22 +245,34 @@ static void look_at_link(struct tap *tap)
 	tap->queue[0].wait_room = !up;
 }
 
-static int tap_start(struct net *net, const struct net_setup *setup)
+static int configure(struct tap *tap, const struct net_setup *setup)
 {
-	struct tap *tap = tap_of(net);
 	int size = NET_HEADER_SIZE;
 	int r = 0;
 
-	if (net->info.vnet) {
+	if (tap->net.info.vnet) {
 		if (!setup->header)
 			return -EINVAL; /* the descriptors always have one */
 		if (ioctl(tap->queue[0].fd, TUNSETVNETHDRSZ, &size) < 0)
 			return -errno;
 		r = set_offloads(tap, setup->receive);
 	}
-	if (r == 0)
-		r = tap_set_queues(net, setup->queues);
+	return r < 0 ? r : tap_set_queues(&tap->net, setup->queues);
+}
+
+/* Without its device, the backend starts all the same: the link is down. */
+static int tap_start(struct net *net, const struct net_setup *setup)
+{
+	struct tap *tap = tap_of(net);
+	int r = tap->gone ? 0 : configure(tap, setup);
+
+	if (r == -EBADFD) {
+		tap->gone = true;
+		r = 0;
+	}
 	look_at_link(tap);
+	if (tap->gone)
+		return 0;
 	for (unsigned int i = 0; i < net->info.queues && r == 0; i++) {
 		struct tap_queue *q = &tap->queue[i];
 
