@@ -221,7 +221,7 @@ void pci_config_write(struct pci_function *f, unsigned int off,
 					       (value >> (8 * i) & mask));
 	}
 	if (ranges_meet(off, len, PCI_COMMAND, 2) ||
-	    ranges_meet(off, len, PCI_BAR0, 4 * PCI_BARS))
+	    ranges_meet(off, len, PCI_BAR0, UINT64_C(4) * PCI_BARS))
 		update_bars(f);
 	if (ranges_meet(off, len, PCI_COMMAND, 2) ||
 	    (f->msix_cap &&

@@ -211,7 +211,8 @@ static void reset(void *ctx)
 
 static uint64_t bell_offset(unsigned int n)
 {
-	return REGION_NOTIFY * REGION_SIZE + (uint64_t)n * NOTIFY_STEP;
+	return (uint64_t)REGION_NOTIFY * REGION_SIZE +
+	       (uint64_t)n * NOTIFY_STEP;
 }
 
 /* Without an eventfd there, writes come to write_notify(). */
@@ -329,7 +330,7 @@ static bool access_window(const struct virtio_pci *p, uint32_t *off,
 	*len = le32_at(cap + CAP_LENGTH);
 	return cap[CAP_BAR] == BAR && (*len == 1 || *len == 2 || *len == 4) &&
 	       *off % *len == 0 &&
-	       range_ok(*off, *len, REGION_TABLE * REGION_SIZE);
+	       range_ok(*off, *len, (uint64_t)REGION_TABLE * REGION_SIZE);
 }
 
 static bool is_data(const struct virtio_pci *p, unsigned int off,
