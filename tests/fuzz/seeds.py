@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+import seeds_disk
 import seeds_virtio_pci  # noqa: E402
 
 MB_MAGIC = 0x1BADB002
@@ -245,6 +246,8 @@ def main():
         ("bzimage", bzimage_seeds()), ("elf", elf_seeds()),
         ("multiboot", multiboot_seeds()), ("payload", payload_seeds()),
         ("virtio_pci", seeds_virtio_pci.seeds()),
+        ("blk", seeds_disk.blk_seeds()),
+        ("overlay", seeds_disk.overlay_seeds()),
     ):
         directory = corpus / target
         directory.mkdir(parents=True, exist_ok=True)
