@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 import seeds_disk
+import seeds_virtio_mmio  # noqa: E402
 import seeds_virtio_pci  # noqa: E402
 
 MB_MAGIC = 0x1BADB002
@@ -245,6 +246,7 @@ def main():
     for target, seeds in (
         ("bzimage", bzimage_seeds()), ("elf", elf_seeds()),
         ("multiboot", multiboot_seeds()), ("payload", payload_seeds()),
+        ("virtio_mmio", seeds_virtio_mmio.seeds()),
         ("virtio_pci", seeds_virtio_pci.seeds()),
         ("blk", seeds_disk.blk_seeds()),
         ("overlay", seeds_disk.overlay_seeds()),

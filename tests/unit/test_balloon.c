@@ -457,6 +457,21 @@ static void saving_the_loaded_gives_equal_bytes(void **state)
 	}
 }
 
+static void kept_buffer_of_a_failed_driver_is_forgotten(void **state)
+{
+	struct stage *t = *state;
+	uint8_t *blob;
+	size_t len;
+
+	run(t, ALL, 4);
+	post_stats(t, 30);
+	front_set(&t->front, VREG_STATUS,
+		  front_get(&t->front, VREG_STATUS) | VIRTIO_S_FAILED);
+	blob = front_save(&t->front, &len);
+	assert_int_equal(front_load(&t->front, blob, len), 0);
+	free(blob);
+}
+
 /* A kept buffer that is not in flight would be completed all the same. */
 static void S05_kept_buffer_that_is_not_in_flight_is_refused(void **state)
 {
@@ -504,6 +519,7 @@ int main(void)
 		TEST(reporting_queue_follows_without_a_gap),
 		TEST(DL07_foreign_ranges_are_not_given_back),
 		TEST(saving_the_loaded_gives_equal_bytes),
+		TEST(kept_buffer_of_a_failed_driver_is_forgotten),
 		TEST(S05_kept_buffer_that_is_not_in_flight_is_refused),
 	};
 

@@ -313,6 +313,8 @@ static int snapshot(struct virtio *v, struct snap *s)
 	snap_u32(s, "target", &target);
 	snap_u32(s, "actual", &actual);
 	pthread_mutex_lock(&b->lock);
+	/* a queue that was stopped (FAILED) has forgotten its buffers */
+	b->held = b->held && v->queue[STATS].enabled;
 	snap_bool(s, "held", &b->held);
 	snap_u16(s, "held-head", &b->held_head);
 	snap_u16(s, "held-slots", &b->held_slots);
