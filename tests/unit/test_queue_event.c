@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,6 +276,123 @@ static void Q24_no_wake_up_is_lost_between_two_threads(void **state)
 	}
 }
 
+/* ---- who looks, and who stores, at the same moment ---- */
+
+#define ROUNDS 20000
+
+struct litmus {
+	struct one_queue *f;
+	bool kicks; /* of the device, or else interrupts of the driver */
+	atomic_uint arrived;
+	bool device_says;
+	atomic_uint lost;
+};
+
+/* Both threads are here. */
+static void meet(struct litmus *l, unsigned int *round)
+{
+	unsigned int spins = 0;
+
+	atomic_fetch_add(&l->arrived, 1);
+	*round += 2;
+	while ((int)(atomic_load(&l->arrived) - *round) < 0)
+		if (++spins % 2000 == 0)
+			sched_yield();
+}
+
+static void dawdle(unsigned int n)
+{
+	for (volatile unsigned int i = 0; i < n; i++)
+		;
+}
+
+static void *litmus_device(void *arg)
+{
+	struct litmus *l = arg;
+	struct queue *q = &l->f->q;
+	unsigned int round = 0;
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		meet(l, &round);
+		if (l->kicks)
+			queue_set_kicks(q, false);
+		else
+			l->lost += queue_pop(q, &l->f->c) != 1;
+		meet(l, &round);
+		dawdle(i % 16);
+		if (l->kicks) {
+			l->device_says = queue_set_kicks(q, true);
+		} else {
+			queue_push(q, &l->f->c, 8);
+			l->device_says = queue_wants_interrupt(q);
+		}
+		meet(l, &round);
+		if (l->kicks) {
+			l->lost += queue_pop(q, &l->f->c) != 1;
+			queue_push(q, &l->f->c, 8);
+		}
+		meet(l, &round);
+	}
+	return NULL;
+}
+
+static void litmus_driver(struct litmus *l)
+{
+	struct driver_buf buf = { RAM, 8, true };
+	struct driver_ring *ring = &l->f->ring;
+	struct driver_done done;
+	unsigned int round = 0;
+
+	driver_set_interrupts(ring, false);
+	if (!l->kicks)
+		driver_post(ring, &buf, 1);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		bool says;
+
+		meet(l, &round);
+		meet(l, &round);
+		dawdle(i / 16 % 16);
+		if (l->kicks) {
+			driver_post(ring, &buf, 1);
+			says = driver_wants_kick(ring);
+		} else {
+			says = driver_set_interrupts(ring, true);
+		}
+		meet(l, &round);
+		l->lost += !says && !l->device_says;
+		if (!l->kicks) {
+			l->lost += !driver_collect(ring, &done);
+			driver_set_interrupts(ring, false);
+			driver_post(ring, &buf, 1);
+		}
+		meet(l, &round);
+		if (l->kicks)
+			l->lost += !driver_collect(ring, &done);
+	}
+}
+
+/* One stores and then looks at what the other stores: without a full barrier
+ * on both sides, both may see the old. */
+static void Q24_of_two_that_look_at_once_one_sees_the_other(void **state)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		struct queue_features features = { .packed = i & 1,
+						   .event_idx = i & 2 };
+		struct litmus l = { .f = one_queue_open(4, features),
+				    .kicks = i & 4 };
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, litmus_device,
+						&l), 0);
+		litmus_driver(&l);
+		pthread_join(thread, NULL);
+		assert_int_equal(l.lost, 0);
+		one_queue_close(l.f);
+	}
+}
+
+/* ---- a driver that writes while we read ---- */
+
 #define RACE_MS 700
 
 struct racer {
@@ -453,6 +571,7 @@ int main(void)
 		TEST(Q27_rings_on_top_of_each_other_harm_nobody),
 		TEST(Q29_looking_at_an_empty_queue_changes_nothing),
 		TEST(Q24_no_wake_up_is_lost_between_two_threads),
+		TEST(Q24_of_two_that_look_at_once_one_sees_the_other),
 		TEST(Q26_racing_writer_leads_nowhere_outside),
 	};
 
