@@ -39,7 +39,7 @@ static void chain_read_gives_every_range_of_it(void **state)
 			char text[9] = "";
 
 			assert_true(chain_read(&b.c, off, text, len));
-			assert_memory_equal(text, "abcdefgh" + off, len);
+			assert_memory_equal(text, &"abcdefgh"[off], len);
 			assert_int_equal(text[len], 0);
 		}
 }
