@@ -13,9 +13,13 @@
  * listener takes what it has room for and calls char_read() again later. No
  * descriptor is polled while the buffer is full, so there is no busy loop.
  *
- * Threads: char_write() and char_read() from any thread, without the caller's
- * listener being called from inside. The listener is called on the loop's
- * thread with no lock held.
+ * A pseudo-terminal and a socket are there before anybody is: output that
+ * nobody is connected for is dropped and counted, a client may leave and
+ * another one come.
+ *
+ * Threads: char_write(), char_offer() and char_read() from any thread, without
+ * the caller's listener being called from inside. The listener is called on the
+ * loop's thread with no lock held.
  */
 #ifndef VIREO_BACKENDS_CHAR_H
 #define VIREO_BACKENDS_CHAR_H
@@ -32,6 +36,7 @@ struct char_dev;
 struct char_listener {
 	void (*readable)(void *ctx); /* input waits: call char_read() */
 	void *ctx;
+	void (*writable)(void *ctx); /* after a char_offer() that was short */
 };
 
 /* Sees every output byte on its way, e.g. to look for a panic line. Called on
@@ -41,10 +46,19 @@ struct char_tap {
 	void *ctx;
 };
 
+enum char_kind {
+	CHAR_FD,     /* in_fd, out_fd */
+	CHAR_NULL,   /* no input, output is dropped */
+	CHAR_PTY,    /* a new pseudo-terminal: char_path() tells where */
+	CHAR_SOCKET, /* a unix socket at path, one client at a time */
+};
+
 struct char_config {
 	int in_fd;  /* -1: no input. Duplicated. */
 	int out_fd; /* -1: output is dropped. Duplicated. */
 	struct char_tap tap;
+	enum char_kind kind;
+	const char *path; /* CHAR_SOCKET; copied */
 };
 
 int char_create(struct char_dev **out, const struct char_config *cfg,
@@ -59,6 +73,11 @@ void char_listen(struct char_dev *chr, struct char_listener listener);
 
 void char_write(struct char_dev *chr, const uint8_t *bytes, size_t len);
 
+/* Never waits: takes what there is room for and returns how much. When that is
+ * less than @len, the listener's writable() is called when it is worth another
+ * try. Bytes for a reader that is given up or gone are taken, and dropped. */
+size_t char_offer(struct char_dev *chr, const uint8_t *bytes, size_t len);
+
 /* Takes up to @cap input bytes; 0 when none wait. */
 size_t char_read(struct char_dev *chr, uint8_t *buf, size_t cap);
 
@@ -69,5 +88,8 @@ void char_resume(struct char_dev *chr);
 
 /* Bytes dropped so far because nobody read. */
 uint64_t char_dropped(struct char_dev *chr);
+
+/* Where to connect: the terminal's or the socket's path; NULL: nowhere. */
+const char *char_path(const struct char_dev *chr);
 
 #endif

@@ -61,6 +61,11 @@ struct char_out {
 	uint64_t stalled_ms;
 	uint64_t dropped;
 	struct log_limit limit;
+	struct char_listener listener;
+	bool owed;    /* the listener waits for room */
+	bool calling; /* it runs, on the thread caller */
+	pthread_t caller;
+	pthread_cond_t told; /* calling went false */
 };
 
 enum flush {
@@ -183,12 +188,54 @@ static enum flush push(struct char_out *o)
 	return state;
 }
 
+static void give_up(struct char_out *o)
+{
+	o->given_up = true;
+	log_guest(o->log, &o->limit,
+		  "console: nobody reads the output; it is dropped "
+		  "until somebody does");
+}
+
+/* Gives the lock up over the call. */
+static void tell(struct char_out *o)
+{
+	struct char_listener listener = o->listener;
+
+	o->owed = false;
+	if (!listener.writable)
+		return;
+	o->calling = true;
+	o->caller = pthread_self();
+	pthread_mutex_unlock(&o->lock);
+	listener.writable(listener.ctx);
+	pthread_mutex_lock(&o->lock);
+	o->calling = false;
+	pthread_cond_broadcast(&o->told);
+}
+
+/* Somebody waits for room: is there some now, or never? The timer looks again
+ * when the reader's time is over. */
+static void settle(struct char_out *o)
+{
+	uint64_t past = clock_mono_ms() - o->stalled_ms;
+
+	if (!o->owed)
+		return;
+	if (o->len == CHAR_OUT_HELD && o->stalled && past >= o->give_up_ms)
+		give_up(o);
+	if (o->given_up || o->broken || o->len <= CHAR_OUT_HELD / 2)
+		tell(o);
+	else if (o->stalled && past < o->give_up_ms)
+		arm(o, (o->give_up_ms - past) * UINT64_C(1000000));
+}
+
 static void on_ready(void *ctx, uint32_t events)
 {
 	struct char_out *o = ctx;
 
 	pthread_mutex_lock(&o->lock);
 	push(o);
+	settle(o);
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -199,6 +246,7 @@ static void on_timer(void *ctx, uint32_t events)
 	pthread_mutex_lock(&o->lock);
 	o->armed = false;
 	push(o);
+	settle(o);
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -236,10 +284,7 @@ static bool make_room(struct char_out *o)
 					o->cancel_fd);
 			continue;
 		}
-		o->given_up = true;
-		log_guest(o->log, &o->limit,
-			  "console: nobody reads the output; it is dropped "
-			  "until somebody does");
+		give_up(o);
 	}
 	return false;
 }
@@ -257,6 +302,17 @@ static size_t hold(struct char_out *o, const uint8_t *bytes, size_t len)
 	return n;
 }
 
+/* Lets go out what should by now; @now: at once. */
+static void send_off(struct char_out *o, bool now)
+{
+	if (!o->len || o->watching)
+		return;
+	if (now || o->len >= EARLY_LEN)
+		push(o);
+	else
+		arm(o, PARTIAL_NS);
+}
+
 static void put(struct char_out *o, const uint8_t *bytes, size_t len)
 {
 	bool now = o->tty || memchr(bytes, '\n', len);
@@ -270,12 +326,7 @@ static void put(struct char_out *o, const uint8_t *bytes, size_t len)
 			break;
 	}
 	o->dropped += len;
-	if (!o->len || o->watching)
-		return;
-	if (now || o->len >= EARLY_LEN)
-		push(o);
-	else
-		arm(o, PARTIAL_NS);
+	send_off(o, now);
 }
 
 void char_out_write(struct char_out *o, const uint8_t *bytes, size_t len)
@@ -287,6 +338,64 @@ void char_out_write(struct char_out *o, const uint8_t *bytes, size_t len)
 		o->tap.output(o->tap.ctx, bytes, len);
 	if (o->fd >= 0)
 		put(o, bytes, len);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* How much was taken. */
+static size_t offer(struct char_out *o, const uint8_t *bytes, size_t len)
+{
+	bool now = o->tty || memchr(bytes, '\n', len);
+	size_t n = o->broken ? 0 : hold(o, bytes, len);
+
+	if (n < len && !o->broken) {
+		push(o);
+		n += o->broken ? 0 : hold(o, bytes + n, len - n);
+	}
+	if (n < len && (o->broken || o->given_up || o->cancelled)) {
+		o->dropped += len - n;
+		return len;
+	}
+	send_off(o, now);
+	if (n < len) {
+		o->owed = true;
+		arm(o, o->give_up_ms * UINT64_C(1000000));
+	}
+	return n;
+}
+
+size_t char_out_offer(struct char_out *o, const uint8_t *bytes, size_t len)
+{
+	size_t n = len;
+
+	if (!len)
+		return 0;
+	pthread_mutex_lock(&o->lock);
+	if (o->fd >= 0)
+		n = offer(o, bytes, len);
+	if (o->tap.output && n)
+		o->tap.output(o->tap.ctx, bytes, n);
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
+void char_out_listen(struct char_out *o, struct char_listener listener)
+{
+	pthread_mutex_lock(&o->lock);
+	o->listener = listener;
+	while (o->calling && !pthread_equal(o->caller, pthread_self()))
+		pthread_cond_wait(&o->told, &o->lock);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void char_out_break(struct char_out *o)
+{
+	pthread_mutex_lock(&o->lock);
+	o->dropped += o->len;
+	o->len = 0;
+	o->head = 0;
+	o->broken = true;
+	watch(o, false);
+	settle(o);
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -360,6 +469,7 @@ int char_out_create(struct char_out **out, int fd, struct char_tap tap,
 	o->tap = tap;
 	o->log = log;
 	pthread_mutex_init(&o->lock, NULL);
+	pthread_cond_init(&o->told, NULL);
 	o->ring = malloc(CHAR_OUT_HELD);
 	r = o->ring ? 0 : -ENOMEM;
 	if (r == 0 && fd >= 0)
@@ -403,6 +513,7 @@ void char_out_destroy(struct char_out *o, unsigned int flush_ms)
 	fd_close(&o->cancel_fd);
 	fd_close(&o->fd);
 	free(o->ring);
+	pthread_cond_destroy(&o->told);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
 }

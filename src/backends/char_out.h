@@ -28,6 +28,11 @@ int char_out_create(struct char_out **out, int fd, struct char_tap tap,
 void char_out_destroy(struct char_out *o, unsigned int flush_ms);
 
 void char_out_write(struct char_out *o, const uint8_t *bytes, size_t len);
+size_t char_out_offer(struct char_out *o, const uint8_t *bytes, size_t len);
+/* As char_listen(), for listener.writable. */
+void char_out_listen(struct char_out *o, struct char_listener listener);
+/* The reader is gone for good: what is held is dropped, offers are taken. */
+void char_out_break(struct char_out *o);
 void char_out_cancel(struct char_out *o);
 void char_out_resume(struct char_out *o);
 uint64_t char_out_dropped(struct char_out *o);

@@ -31,6 +31,27 @@ void char_write(struct char_dev *chr, const uint8_t *bytes, size_t len)
 	chr->out_len += len;
 }
 
+size_t char_offer(struct char_dev *chr, const uint8_t *bytes, size_t len)
+{
+	if (chr->full)
+		len = min_u64(len, chr->room);
+	chr->room -= min_u64(len, chr->room);
+	char_write(chr, bytes, len);
+	return len;
+}
+
+void fake_char_room(struct char_dev *chr, size_t room)
+{
+	chr->room = room;
+	if (chr->listener.writable)
+		chr->listener.writable(chr->listener.ctx);
+}
+
+const char *char_path(const struct char_dev *chr)
+{
+	return NULL;
+}
+
 size_t char_read(struct char_dev *chr, uint8_t *buf, size_t cap)
 {
 	size_t n = min_u64(cap, chr->in_len - chr->in_at);

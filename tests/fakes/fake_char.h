@@ -6,6 +6,8 @@
 #ifndef VIREO_FAKE_CHAR_H
 #define VIREO_FAKE_CHAR_H
 
+#include <stdbool.h>
+
 #include "backends/char.h"
 
 struct char_dev {
@@ -15,6 +17,8 @@ struct char_dev {
 	size_t in_len;
 	size_t in_at;
 	unsigned int reads; /* calls of char_read() */
+	bool full;   /* offers are taken as far as there is room, below */
+	size_t room;
 	struct char_listener listener;
 	void (*on_write)(void *ctx); /* called by char_write(), or NULL */
 	void *on_write_ctx;
@@ -22,5 +26,7 @@ struct char_dev {
 
 /* Input that waits from now on; the listener is told. */
 void fake_char_input(struct char_dev *chr, const void *bytes, size_t len);
+/* Offers find room again; the listener is told. */
+void fake_char_room(struct char_dev *chr, size_t room);
 
 #endif
