@@ -53,8 +53,7 @@ static void on_ready(void *ctx, uint32_t events)
 
 	if (b->engine->ready_event)
 		fd_event_drain(b->engine->ready_fd);
-	if (b->ready)
-		b->ready(b->ready_ctx);
+	b->ready(b->ready_ctx);
 }
 
 static int open_disk(struct block *b, const struct block_config *cfg,
@@ -112,8 +111,8 @@ int block_create(struct block **out, const struct block_config *cfg,
 		r = open_engine(b, cfg, log, err);
 	if (r < 0)
 		goto fail;
-	r = loop_add(&b->source, loop, b->engine->ready_fd, EPOLLIN, on_ready,
-		     b);
+	/* quiet until there is a listener */
+	r = loop_add(&b->source, loop, b->engine->ready_fd, 0, on_ready, b);
 	if (r < 0) {
 		err_set(err, r, "disk %s: event loop: %s", cfg->id,
 			strerror(-r));
@@ -142,6 +141,7 @@ void block_listen(struct block *b, void (*ready)(void *ctx), void *ctx)
 {
 	b->ready_ctx = ctx;
 	b->ready = ready;
+	loop_set_events(b->source, EPOLLIN);
 }
 
 const struct block_info *block_info(const struct block *b)

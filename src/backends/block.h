@@ -94,8 +94,8 @@ int block_create(struct block **out, const struct block_config *cfg,
 /* Nothing is in flight. Persists an overlay's map. NULL is accepted. */
 void block_destroy(struct block *b);
 
-/* The host has finished something: call block_reap(). Set before the first
- * request. */
+/* The host has finished something: call block_reap(). At most once, before the
+ * first request. */
 void block_listen(struct block *b, void (*ready)(void *ctx), void *ctx);
 
 const struct block_info *block_info(const struct block *b);
