@@ -3,6 +3,7 @@
 #include "vsock_bench.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -54,13 +55,26 @@ static void rings_finish(struct vsock_bench *b)
 	b->rings = false;
 }
 
+/* Sockets that a test has left. */
+static void remove_files(struct vsock_bench *b)
+{
+	DIR *d = opendir(b->dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	rmdir(b->dir);
+}
+
 void vsock_bench_finish(struct vsock_bench *b)
 {
 	front_finish(&b->front);
 	loop_destroy(b->loop);
 	rings_finish(b);
 	driver_ram_finish(&b->ram);
-	rmdir(b->dir);
+	remove_files(b);
 }
 
 void vsock_bench_run(struct vsock_bench *b, unsigned int rx, uint64_t features)
