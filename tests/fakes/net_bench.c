@@ -131,7 +131,7 @@ struct errand {
 	void (*fn)(void *ctx);
 	void *ctx;
 	int fd;
-	unsigned int done;
+	_Atomic unsigned int done;
 };
 
 static void on_errand(void *ctx, uint32_t events)
@@ -147,7 +147,7 @@ static void on_errand(void *ctx, uint32_t events)
 }
 
 /* Until *n is at least @want. */
-static void wait_for(struct net_bench *b, const unsigned int *n,
+static void wait_for(struct net_bench *b, const _Atomic unsigned int *n,
 		     unsigned int want)
 {
 	struct timespec end;

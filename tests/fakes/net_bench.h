@@ -26,14 +26,13 @@ struct net_bench {
 	bool refuse;  /* frames are too large: discard them */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t change;
-	unsigned int frames; /* received */
-	unsigned int too_large;
-	unsigned int writable;
-	unsigned int links; /* changes */
+	_Atomic unsigned int frames; /* received */
+	_Atomic unsigned int too_large;
+	_Atomic unsigned int writable;
+	_Atomic unsigned int links; /* changes */
 	size_t len[NET_BENCH_KEEP];
 	uint8_t *frame[NET_BENCH_KEEP]; /* the first ones */
 	int sent;    /* what the last net_send() answered */
-	unsigned int ran;
 };
 
 int net_bench_setup(void **state);

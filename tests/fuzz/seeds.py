@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 import seeds_disk
+import seeds_nic  # noqa: E402
 import seeds_virtio_mmio  # noqa: E402
 import seeds_virtio_pci  # noqa: E402
 
@@ -249,6 +250,7 @@ def main():
         ("virtio_mmio", seeds_virtio_mmio.seeds()),
         ("virtio_pci", seeds_virtio_pci.seeds()),
         ("blk", seeds_disk.blk_seeds()),
+        ("nic", seeds_nic.seeds()),
         ("overlay", seeds_disk.overlay_seeds()),
     ):
         directory = corpus / target

@@ -171,6 +171,7 @@ static void S01_saved_loaded_and_saved_again_is_the_same(void **state)
 		nic_post_rx(c, 0, 200, 1);
 	kick(c, RX(0));
 	first = front_save(&c->front, &len);
+	nic_sync(c);
 	assert_int_equal(nic_setup(&other_state), 0);
 	d = other_state;
 	memcpy(d->ram.bytes, c->ram.bytes, DRIVER_RAM_SIZE);
