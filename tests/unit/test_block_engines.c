@@ -356,6 +356,46 @@ static void a_completion_may_submit_again(void **state)
 	}
 }
 
+/* Each sector ends as one of those that were at work on it left it. */
+static void DB15_overlapping_requests_have_some_order(void **state)
+{
+	struct block_bench *t = *state;
+	struct batch *b = calloc(1, sizeof(*b));
+	uint8_t buf[512];
+
+	for (enum block_kind kind = 0; kind < BLOCK_KINDS; kind++) {
+		block_image(t, SIZE);
+		block_open(t, kind);
+		for (unsigned int i = 0; i < 200; i++) {
+			static const enum block_op ops[] = {
+				BLOCK_WRITE, BLOCK_WRITE, BLOCK_DISCARD,
+				BLOCK_WRITE_ZEROES, BLOCK_FLUSH,
+			};
+
+			b->result[i] = 1;
+			memset(b->bytes[i], (int)(1 + i), 512);
+			b->iov[i] = (struct iovec){ b->bytes[i], 512 };
+			b->req[i] = (struct block_req){
+				.op = ops[i % 5], .off = i % 3 * 512u,
+				.len = 512, .iov = &b->iov[i], .iovcnt = 1,
+				.done = block_done, .ctx = &b->result[i],
+			};
+			block_submit(t->b, &b->req[i]);
+		}
+		block_drain(t->b);
+		for (unsigned int i = 0; i < 200; i++)
+			assert_int_equal(b->result[i], 0);
+		for (unsigned int x = 0; x < 3; x++) {
+			assert_int_equal(block_read_at(t, x * 512, buf, 512),
+					 0);
+			for (unsigned int i = 1; i < 512; i++)
+				assert_int_equal(buf[i], buf[0]);
+		}
+		block_close(t);
+	}
+	free(b);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, block_bench_setup, \
@@ -369,6 +409,7 @@ int main(void)
 		TEST(I09_a_file_that_was_cut_fails_only_what_is_gone),
 		TEST(what_ends_later_is_told_on_the_loop),
 		TEST(a_completion_may_submit_again),
+		TEST(DB15_overlapping_requests_have_some_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
