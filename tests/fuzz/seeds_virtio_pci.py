@@ -100,6 +100,13 @@ def chain():
     return out + ram(AVAIL + 4, 2, 0) + ram(AVAIL + 2, 2, 1)
 
 
+COMMON = b"".join(common(off, width) for off, width in (
+    (0x00, 4), (0x04, 4), (0x08, 4), (0x0c, 4), (0x10, 2), (0x12, 2),
+    (0x14, 1), (0x15, 1), (0x16, 2), (0x18, 2), (0x1a, 2), (0x1c, 2),
+    (0x1e, 2), (0x20, 4), (0x24, 4), (0x28, 4), (0x2c, 4), (0x30, 4),
+    (0x34, 4), (0x3a, 2)))
+
+
 def seeds():
     echo = run() + chain() + bar(NOTIFY, 2, 0) + PUMP
     window = b"".join(
@@ -142,6 +149,10 @@ def seeds():
         "addresses": run() + common(0x20, 8) + negotiate() +
         common(0x20, 8, DESC) + common(0x28, 8, 3) + common(0x3a, 2) +
         common(0x16, 4) + common(ENABLE, 2, 0),
+        "common": cfg(COMMAND, 2, 6) + COMMON + run() + COMMON +
+        common(SEL, 2, 99) + COMMON + b"".join(
+            common(off, width, 1) for off, width in
+            ((0x04, 4), (0x12, 2), (0x15, 1), (0x1e, 2))),
         "ring-reset": cfg(COMMAND, 2, 6) + run(high=0x101) +
         common(SEL, 2, 0) + common(0x3a, 2, 1) + common(0x3a, 2) + queue(0),
         "packed": run(high=5, low=0x30000000) + PUMP,
