@@ -17,6 +17,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import seeds_disk
 import seeds_nic  # noqa: E402
+import seeds_queue  # noqa: E402
 import seeds_virtio_mmio  # noqa: E402
 import seeds_virtio_pci  # noqa: E402
 
@@ -252,6 +253,8 @@ def main():
         ("blk", seeds_disk.blk_seeds()),
         ("nic", seeds_nic.seeds()),
         ("overlay", seeds_disk.overlay_seeds()),
+        ("queue_packed", seeds_queue.seeds(seeds_queue.PACKED)),
+        ("queue_split", seeds_queue.seeds(seeds_queue.SPLIT)),
     ):
         directory = corpus / target
         directory.mkdir(parents=True, exist_ok=True)

@@ -135,5 +135,5 @@ void queue_split_kicks(struct queue *q, bool on)
 
 bool queue_split_has_work(const struct queue *q)
 {
-	return avail_idx(q) != q->next_avail;
+	return q->next_avail != q->seen_avail || avail_idx(q) != q->next_avail;
 }
