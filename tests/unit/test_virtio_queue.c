@@ -165,15 +165,25 @@ static void T18_reset_waits_for_requests_in_flight(void **state)
 	case_collect(c, 0);
 }
 
-/* Descriptors of this process. */
-static unsigned int count_fds(void)
+/* The doorbells of this process, and the loop's own. (The timers of
+ * front_sync() are closed some time later, by the loop.) */
+static unsigned int count_doorbells(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *e;
 	unsigned int n = 0;
+	char to[64];
 
 	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
+	while ((e = readdir(dir))) {
+		ssize_t len = readlinkat(dirfd(dir), e->d_name, to,
+					 sizeof(to) - 1);
+
+		if (len < 0)
+			continue;
+		to[len] = 0;
+		n += strstr(to, "eventfd") != NULL;
+	}
 	closedir(dir);
 	return n;
 }
@@ -186,7 +196,8 @@ static void T19_thousands_of_resets_leak_nothing(void **state)
 	case_run(c, 0);
 	front_set(&c->front, VREG_STATUS, 0);
 	front_sync(&c->front);
-	fds = count_fds();
+	fds = count_doorbells();
+	assert_in_range(fds, 1, 10);
 	for (int i = 0; i < 10000; i++) {
 		switch (i % 4) {
 		case 0:
@@ -206,7 +217,7 @@ static void T19_thousands_of_resets_leak_nothing(void **state)
 		front_set(&c->front, VREG_STATUS, 0);
 	}
 	front_sync(&c->front);
-	assert_int_equal(count_fds(), fds);
+	assert_int_equal(count_doorbells(), fds);
 	case_run(c, 0);
 	case_post(c, 0);
 	case_collect(c, 0);
@@ -246,6 +257,8 @@ static void T21_ring_reset_takes_one_queue_down_and_up(void **state)
 	assert_int_equal(front_get(f, VREG_QUEUE_ENABLE), 0);
 	assert_int_equal(echo_held(c->echo), 1); /* queue 1's */
 	assert_int_equal(c->front.bells, 1);
+	assert_null(c->echo->v.queue[0].source);
+	assert_int_equal(c->echo->v.queue[0].doorbell_fd, -1);
 	front_set(f, VREG_QUEUE_RESET, 1); /* twice */
 	assert_int_equal(c->echo->queue_stops, 1);
 	assert_int_equal(front_get(f, VREG_STATUS), RUNNING);
