@@ -223,7 +223,8 @@ static void accept_streams(struct stream *streams, uint32_t count,
 	socklen_t len = parse_address(&a, &port, text);
 	int listener = socket(a.any.sa_family, SOCK_STREAM, 0);
 
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 },
+		   sizeof(int));
 	if (listener < 0 || bind(listener, &a.any, len) < 0 ||
 	    listen(listener, MAX_STREAMS) < 0)
 		fail("cannot listen at %s: %s", text, strerror(errno));
