@@ -3,15 +3,15 @@
  * Many byte streams at a time, each both ways, for tests/linux/devices: over
  * TCP, virtio-vsock and unix sockets. Runs in the guest and on the host.
  *
- *	streams serve ADDRESS COUNT KIB		accept COUNT streams
- *	streams call ADDRESS COUNT KIB		open COUNT streams
+ *	streams serve ADDRESS COUNT KIB [oneway]	accept COUNT streams
+ *	streams call ADDRESS COUNT KIB [oneway]		open COUNT streams
  *
  * ADDRESS is tcp:IP:PORT, vsock:CID:PORT ("*": any IP or CID), unix:PATH, or
  * vmm:PATH:PORT: the unix socket of a VMM, which wants to read "CONNECT PORT\n"
  * and answers "OK ...\n". A stream begins with its number, from the caller.
  * Then KIB of numbers that follow from it go each way at once, and every byte
- * is compared with what it has to be. Both sides shut down what they have sent,
- * and both must see the end.
+ * is compared with what it has to be; "oneway": only the caller sends. Both
+ * sides shut down what they have sent, and both must see the end.
  *
  * One thread, its state on the stack of main() and in what that allocates.
  */
@@ -295,8 +295,9 @@ static void check_numbers(const struct stream *streams, uint32_t count)
 }
 
 static void exchange(struct stream *streams, uint32_t count, uint64_t total,
-		     bool caller)
+		     uint64_t back, bool caller)
 {
+	uint64_t out = caller ? total : back, in = caller ? back : total;
 	struct pollfd wait[MAX_STREAMS];
 
 	for (;;) {
@@ -305,7 +306,7 @@ static void exchange(struct stream *streams, uint32_t count, uint64_t total,
 		for (uint32_t i = 0; i < count; i++) {
 			short events = 0;
 
-			if (streams[i].sent < total)
+			if (streams[i].sent < out)
 				events |= POLLOUT;
 			if (!streams[i].ended)
 				events |= POLLIN;
@@ -319,9 +320,9 @@ static void exchange(struct stream *streams, uint32_t count, uint64_t total,
 			fail("nothing moves");
 		for (uint32_t i = 0; i < count; i++) {
 			if (wait[i].revents & POLLOUT)
-				send_some(&streams[i], total, caller);
+				send_some(&streams[i], out, caller);
 			if (wait[i].revents & (POLLIN | POLLHUP | POLLERR))
-				receive_some(&streams[i], total, caller);
+				receive_some(&streams[i], in, caller);
 		}
 	}
 }
@@ -331,10 +332,11 @@ int main(int argc, char **argv)
 	struct stream streams[MAX_STREAMS];
 	uint32_t count;
 	uint64_t total;
-	bool caller;
+	bool caller, oneway;
 
-	if (argc != 5)
-		fail("usage: streams serve|call ADDRESS COUNT KIB");
+	oneway = argc == 6 && !strcmp(argv[5], "oneway");
+	if (argc != 5 && !oneway)
+		fail("usage: streams serve|call ADDRESS COUNT KIB [oneway]");
 	caller = !strcmp(argv[1], "call");
 	count = (uint32_t)parse_number(argv[3]);
 	total = (uint64_t)parse_number(argv[4]) * 1024;
@@ -345,10 +347,10 @@ int main(int argc, char **argv)
 	else
 		accept_streams(streams, count, argv[2]);
 	check_numbers(streams, count);
-	exchange(streams, count, total, caller);
+	exchange(streams, count, total, oneway ? 0 : total, caller);
 	for (uint32_t i = 0; i < count; i++)
 		close(streams[i].fd);
-	printf("VIREO-STREAMS: %u of %llu KiB each way\n", count,
-	       (unsigned long long)total / 1024);
+	printf("VIREO-STREAMS: %u of %llu KiB %s way\n", count,
+	       (unsigned long long)total / 1024, oneway ? "one" : "each");
 	return 0;
 }
