@@ -135,7 +135,8 @@ static uint64_t pick_place(struct program *p)
 /* Up to 32 bytes of the input, anywhere in the data. */
 static void write_data(struct program *p)
 {
-	uint64_t gpa = DRIVER_RAM_GPA + (uint64_t)number(p, 2) * 4 % DATA_RAM;
+	uint64_t off = (uint64_t)number(p, 2) * 4 % DATA_RAM;
+	uint64_t gpa = DRIVER_RAM_GPA + min_u64(off, DATA_RAM - 32);
 	size_t len = min_u64(byte(p) % 33, p->left);
 
 	memcpy(driver_ram_at(p->ram, gpa, 32), p->at, len);
@@ -162,6 +163,16 @@ static void post_sense(struct program *p, unsigned int n)
 	driver_post(&p->ring[n], bufs, n % 2 ? 2 : 3);
 }
 
+/* A buffer that the device may write and that goes on into the rings: what it
+ * completes there is the driver's own doing, as with overwrite(). */
+static void note_reach(struct program *p, const struct driver_buf *buf)
+{
+	uint64_t end = DRIVER_RAM_GPA + DATA_RAM;
+
+	if (buf->writable && buf->gpa < end && buf->len > end - buf->gpa)
+		p->hostile = true;
+}
+
 static void post(struct program *p, unsigned int n)
 {
 	uint8_t shape = byte(p);
@@ -172,6 +183,7 @@ static void post(struct program *p, unsigned int n)
 		bufs[i].gpa = pick_place(p);
 		bufs[i].len = pick_len(p);
 		bufs[i].writable = i >= out;
+		note_reach(p, &bufs[i]);
 	}
 	if (!(out + in))
 		return;
