@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "board/keys.h"
 #include "board/parse.h"
+#include "devices/virtio/nic.h"
 
 #define QUEUES_MAX 16
 #define MTU_MIN    1280
@@ -116,22 +117,12 @@ int config_parse_disk(struct config *c, const char *v, struct err *e)
 
 static int parse_mac(struct config_net *n, const char *v, struct err *e)
 {
-	uint8_t mac[6];
+	uint8_t mac[NIC_MAC_SIZE];
 
-	for (int i = 0; i < 6; i++) {
-		char pair[5] = { '0', 'x', v[0], v[0] ? v[1] : '\0', '\0' };
-		uint64_t byte;
-
-		if (num_parse_u64(&byte, pair) < 0 || !pair[3] ||
-		    v[2] != (i < 5 ? ':' : '\0'))
-			return err_set(e, -EINVAL,
-				       "mac is not of the form "
-				       "52:54:00:12:34:56");
-		mac[i] = (uint8_t)byte;
-		v += 3;
-	}
-	if (mac[0] & 1)
-		return err_set(e, -EINVAL, "mac is a multicast address");
+	if (nic_parse_mac(mac, v) < 0)
+		return err_set(e, -EINVAL,
+			       "mac is not a unicast address of the form "
+			       "52:54:00:12:34:56");
 	memcpy(n->mac, mac, sizeof(mac));
 	n->mac_given = true;
 	return 0;
