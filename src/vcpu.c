@@ -274,26 +274,6 @@ static void run_failed(struct vcpu *vcpu, int error)
 		       what);
 }
 
-/* Writes that the kernel has collected are older than the exit at hand. The
- * ring is the VM's: another vCPU's writes may be among them. */
-static void take_writes(struct vcpu *vcpu)
-{
-	struct board *board = vcpu->host->board;
-	struct kvm_coalesced_mmio w;
-
-	pthread_mutex_lock(&board->ring_lock);
-	while (kvm_vcpu_take_write(&vcpu->kvm, &w)) {
-		uint64_t value = 0;
-
-		if (w.len > sizeof(w.data))
-			continue;
-		memcpy(&value, w.data, w.len);
-		bus_write(w.pio ? &board->pio : &board->mmio, w.phys_addr,
-			  w.len, value);
-	}
-	pthread_mutex_unlock(&board->ring_lock);
-}
-
 static void *vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -312,8 +292,6 @@ static void *vcpu_main(void *arg)
 		if (!vcpu->stats.first_exit_ns)
 			vcpu->stats.first_exit_ns = clock_mono_ns();
 		stats_exit(&vcpu->stats, vcpu->kvm.run->exit_reason);
-		if (kvm_vcpu_has_writes(&vcpu->kvm))
-			take_writes(vcpu);
 		handle_exit(vcpu);
 	}
 	kvm_consume_kick();

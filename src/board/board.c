@@ -16,7 +16,6 @@ int board_init(struct board *board, const struct kvm *kvm, struct err *err)
 	bus_init(&board->mmio);
 	for (uint32_t i = 0; i < BOARD_PINS; i++)
 		board->wire[i] = (struct board_wire){ board, i, -1 };
-	pthread_mutex_init(&board->ring_lock, NULL);
 	pthread_mutex_init(&board->route_lock, NULL);
 	r = kvm_vm_create(&board->kvm, kvm, err);
 	if (r < 0)
@@ -34,7 +33,6 @@ void board_finish(struct board *board)
 	for (uint32_t i = 0; i < BOARD_PINS; i++)
 		fd_close(&board->wire[i].edge_fd);
 	pthread_mutex_destroy(&board->route_lock);
-	pthread_mutex_destroy(&board->ring_lock);
 	kvm_vm_destroy(&board->kvm);
 	ram_destroy(&board->ram);
 	free(board->cpuid);

@@ -61,7 +61,6 @@ struct board {
 	struct board_wire wire[BOARD_PINS];
 	struct board_msi_set *msi; /* of all devices */
 
-	pthread_mutex_t ring_lock;  /* one vCPU takes coalesced writes */
 	pthread_mutex_t route_lock; /* guards kvm's routes, gsi_used, msi */
 	uint64_t gsi_used[BOARD_MSI_GSIS / 64];
 

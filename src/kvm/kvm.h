@@ -28,7 +28,6 @@ struct kvm {
 	size_t run_size;     /* of struct kvm_run with its data pages */
 	unsigned int max_vcpus;
 	bool signal_msi;
-	size_t ring_offset; /* of coalesced writes in kvm_run; 0: none */
 };
 
 /* One row of the capability table. */
@@ -118,11 +117,6 @@ int kvm_vm_route_msi(struct kvm_vm *vm, uint32_t gsi, uint64_t addr,
 		     uint32_t data);
 int kvm_vm_unroute(struct kvm_vm *vm, uint32_t gsi);
 
-/* Writes to the range make no exit: the kernel collects them in a ring of the
- * VM, to be taken with kvm_vcpu_take_write() before the next exit is handled.
- * -ENOTSUP: this KVM has none, and the writes are exits as ever. */
-int kvm_vm_coalesce(struct kvm_vm *vm, uint64_t addr, uint32_t size, bool pio);
-
 /* ---- a vCPU ---- */
 
 struct kvm_vcpu {
@@ -130,8 +124,6 @@ struct kvm_vcpu {
 	unsigned int id;     /* also the local APIC id */
 	size_t run_size;
 	struct kvm_run *run; /* owned mapping, shared with the kernel */
-	/* inside it, the same for all vCPUs of a VM; NULL: none */
-	struct kvm_coalesced_mmio_ring *ring;
 };
 
 int kvm_vcpu_create(struct kvm_vcpu *vcpu, const struct kvm_vm *vm,
@@ -147,13 +139,6 @@ void kvm_consume_kick(void);
 
 /* KVM_RUN: 0 with an exit in vcpu->run, -EINTR after a kick, or -errno. */
 int kvm_vcpu_run(struct kvm_vcpu *vcpu);
-
-/* Do collected writes wait? Cheap; any vCPU's thread. */
-bool kvm_vcpu_has_writes(const struct kvm_vcpu *vcpu);
-/* Takes the oldest one; false: there is none. One thread of the VM at a time:
- * the caller has a lock for it. */
-bool kvm_vcpu_take_write(struct kvm_vcpu *vcpu,
-			 struct kvm_coalesced_mmio *out);
 
 int kvm_vcpu_get_regs(struct kvm_vcpu *vcpu, struct kvm_regs *regs);
 int kvm_vcpu_set_regs(struct kvm_vcpu *vcpu, const struct kvm_regs *regs);

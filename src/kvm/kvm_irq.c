@@ -141,16 +141,3 @@ int kvm_vm_unroute(struct kvm_vm *vm, uint32_t gsi)
 	*e = vm->route[--vm->routes];
 	return install_routes(vm);
 }
-
-int kvm_vm_coalesce(struct kvm_vm *vm, uint64_t addr, uint32_t size, bool pio)
-{
-	struct kvm_coalesced_mmio_zone zone = {
-		.addr = addr,
-		.size = size,
-		.pio = pio,
-	};
-
-	return vm->kvm->ring_offset
-		       ? vm_ioctl(vm, KVM_REGISTER_COALESCED_MMIO, &zone)
-		       : -ENOTSUP;
-}

@@ -12,7 +12,6 @@
 #include "base/fd.h"
 #include "base/num.h"
 
-#define PAGE        4096
 #define CPUID_FIRST 128  /* entries asked for at first */
 #define CPUID_MOST  4096 /* more than any kernel has */
 
@@ -34,7 +33,6 @@ static const struct kvm_cap caps[] = {
 	{ KVM_CAP_ADJUST_CLOCK, "kvmclock", "the guest's clock", false },
 	{ KVM_CAP_ASYNC_PF, "async page faults", "host swap and fork", false },
 	{ KVM_CAP_READONLY_MEM, "read-only memory", "ROM", false },
-	{ KVM_CAP_COALESCED_PIO, "coalesced ports", "fewer exits", false },
 	{ KVM_CAP_XSAVE2, "XSAVE2", "snapshots on CPUs with AMX", false },
 	{ KVM_CAP_SYNC_REGS, "register sync", "fewer calls per exit", false },
 	{ KVM_CAP_DIRTY_LOG_RING, "dirty ring", "fast snapshots", false },
@@ -92,17 +90,6 @@ static int open_device(int *out, int fd, struct err *err)
 		       remedy(errno));
 }
 
-/* KVM tells the page of a vCPU's area in which the ring is. */
-static size_t ring_offset(const struct kvm *kvm)
-{
-	size_t page = (size_t)kvm_has(kvm, KVM_CAP_COALESCED_MMIO);
-
-	if (!kvm_has(kvm, KVM_CAP_COALESCED_PIO) || page == 0 ||
-	    !range_ok(page * PAGE, PAGE, kvm->run_size))
-		return 0;
-	return page * PAGE;
-}
-
 static int check(struct kvm *kvm, struct err *err)
 {
 	int version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
@@ -130,7 +117,6 @@ static int check(struct kvm *kvm, struct err *err)
 	if (!kvm->max_vcpus)
 		kvm->max_vcpus = 4; /* api.rst: assume 4 when it is absent */
 	kvm->signal_msi = kvm_has(kvm, KVM_CAP_SIGNAL_MSI);
-	kvm->ring_offset = ring_offset(kvm);
 	return 0;
 }
 

@@ -11,8 +11,6 @@
 
 #include "base/fd.h"
 
-#define RING_PAGE 4096
-
 static int vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned long request, void *arg)
 {
 	return ioctl(vcpu->fd, request, arg) < 0 ? -errno : 0;
@@ -46,37 +44,7 @@ int kvm_vcpu_create(struct kvm_vcpu *vcpu, const struct kvm_vm *vm,
 		return err_set(err, -error, "KVM cannot map vCPU %u: %s", id,
 			       strerror(error));
 	}
-	if (vm->kvm->ring_offset)
-		vcpu->ring = (void *)((uint8_t *)vcpu->run +
-				      vm->kvm->ring_offset);
 	return 0;
-}
-
-bool kvm_vcpu_has_writes(const struct kvm_vcpu *vcpu)
-{
-	const struct kvm_coalesced_mmio_ring *ring = vcpu->ring;
-
-	return ring && __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) !=
-			       __atomic_load_n(&ring->first, __ATOMIC_RELAXED);
-}
-
-/* The kernel fills [first, last) and never wraps onto first; the indices are
- * its, so they are bounded before use. */
-bool kvm_vcpu_take_write(struct kvm_vcpu *vcpu, struct kvm_coalesced_mmio *out)
-{
-	struct kvm_coalesced_mmio_ring *ring = vcpu->ring;
-	const size_t room = (RING_PAGE - sizeof(*ring)) / sizeof(*out);
-	uint32_t first;
-
-	if (!kvm_vcpu_has_writes(vcpu))
-		return false;
-	first = ring->first;
-	if (first >= room)
-		return false;
-	*out = ring->coalesced_mmio[first];
-	__atomic_store_n(&ring->first, (uint32_t)((first + 1) % room),
-			 __ATOMIC_RELEASE);
-	return true;
 }
 
 void kvm_vcpu_destroy(struct kvm_vcpu *vcpu)

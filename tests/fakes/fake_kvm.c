@@ -226,8 +226,6 @@ static int has(int cap)
 	for (size_t i = 0; i < FAKE_MISSING; i++)
 		if (fake.missing[i] == cap)
 			return 0;
-	if (cap == KVM_CAP_COALESCED_MMIO)
-		return FAKE_RING_PAGE;
 	return cap == KVM_CAP_MAX_VCPUS ? fake.max_vcpus : 1;
 }
 

@@ -20,7 +20,6 @@
 #define FAKE_DATA     64
 #define FAKE_CALLS    512
 #define FAKE_RUN_SIZE 12288
-#define FAKE_RING_PAGE 2 /* of coalesced writes, in a vCPU's area */
 #define FAKE_MISSING  4
 
 /* One return of KVM_RUN. */

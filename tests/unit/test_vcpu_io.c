@@ -32,50 +32,6 @@ static void vcpu_port_access_reaches_the_device(void **state)
 	assert_int_equal(f->ends, 0);
 }
 
-#define RING_ROOM ((4096 - 8) / sizeof(struct kvm_coalesced_mmio))
-
-/* Three collected writes, the ring's end between them, then an exit: an OUT. */
-static int collected_then_out(struct kvm_run *run, const struct fake_step *step)
-{
-	struct kvm_coalesced_mmio_ring *ring =
-		(void *)((uint8_t *)run + FAKE_RING_PAGE * 4096);
-	struct kvm_coalesced_mmio *w = ring->coalesced_mmio;
-
-	ring->first = RING_ROOM - 1;
-	ring->last = 3;
-	w[RING_ROOM - 1] = (struct kvm_coalesced_mmio){
-		.phys_addr = PORT, .len = 1, .pio = 1, .data = { 0xa1, 0xff } };
-	w[0] = (struct kvm_coalesced_mmio){
-		.phys_addr = PAGE, .len = 4, .data = { 0xb1, 0xb2, 0, 0 } };
-	w[1] = (struct kvm_coalesced_mmio){
-		.phys_addr = PORT, .len = 9, .pio = 1, .data = { 0xc1 } };
-	w[2] = (struct kvm_coalesced_mmio){
-		.phys_addr = PORT, .len = 2, .pio = 1, .data = { 0xd1, 0xd2 } };
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.port = PORT;
-	run->io.size = 1;
-	run->io.count = 1;
-	run->io.direction = KVM_EXIT_IO_OUT;
-	run->io.data_offset = 4096;
-	*((uint8_t *)run + 4096) = 0x11;
-	return 0;
-}
-
-static void vcpu_collected_writes_come_before_their_exit(void **state)
-{
-	const struct fake_step step = { .play = collected_then_out };
-	struct one_vcpu *f = *state;
-
-	fake_step(0, &step);
-	one_vcpu_play(f);
-	assert_int_equal(f->probe.writes, 4);
-	assert_int_equal(f->probe.value[0], 0xa1);
-	assert_int_equal(f->probe.value[1], 0xb2b1);
-	assert_int_equal(f->probe.value[2], 0xd2d1);
-	assert_int_equal(f->probe.value[3], 0x11);
-	assert_false(kvm_vcpu_has_writes(&f->vcpu.kvm));
-}
-
 static void G04_port_where_nobody_is_reads_all_ones(void **state)
 {
 	uint8_t in[3][4] = { { 0 } };
@@ -219,7 +175,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		VCPU_TEST(vcpu_port_access_reaches_the_device),
-		VCPU_TEST(vcpu_collected_writes_come_before_their_exit),
 		VCPU_TEST(G04_port_where_nobody_is_reads_all_ones),
 		VCPU_TEST(G04_string_output_writes_every_element_in_order),
 		VCPU_TEST(G04_string_io_outside_kvm_run_ends_the_vm),

@@ -121,9 +121,6 @@ static int add_cmos(struct board *board)
 		r = board_add_device(board, dev);
 	if (!r)
 		r = map(&board->pio, PORT_CMOS, CMOS_WINDOW_SIZE, dev, 0);
-	/* An index is of use only with the access to the data after it. */
-	if (!r)
-		kvm_vm_coalesce(&board->kvm, PORT_CMOS, 1, true);
 	return r;
 }
 
