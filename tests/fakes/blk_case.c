@@ -97,6 +97,7 @@ void blk_run(struct blk_case *c, uint64_t features)
 	finish_rings(c);
 	driver_ram_clear(&c->ram);
 	c->header = driver_ram_alloc(&c->ram, 16, 16);
+	blk_put_header(c, BLK_T_IN, 0);
 	c->data = driver_ram_alloc(&c->ram, CASE_DATA, 4096);
 	c->status = driver_ram_alloc(&c->ram, 1024, 16);
 	f = front_ring_features(&c->front);
