@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The floor: what any VMM has to pay. The same VM as `vireo run` makes, by bare
- * ioctls and nothing else: RAM, irqchip, one vCPU, a flat 16-bit image at
- * 0x7c00; it runs until the image writes port 0xf4, and counts the exits.
+ * The floor: what any VMM has to pay. A VM by bare ioctls and nothing else: RAM,
+ * irqchip, one vCPU, a flat 16-bit image at 0x7c00; it runs until the image
+ * writes port 0xf4, and counts the exits. The irqchip is the split one, which
+ * is `vireo run`'s; or full, or full with a PIT, as other VMMs have it.
  *
- * floor IMAGE MEMORY_MIB [pit]
+ * floor IMAGE MEMORY_MIB split|full|pit
  */
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -27,9 +28,23 @@ static int check(int r, const char *what)
 	exit(125);
 }
 
-static int make_vm(int kvm, uint8_t *ram, uint64_t size, int pit)
+static void make_irqchip(int vm, const char *kind)
 {
-	struct kvm_pit_config pit_config = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	const struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP,
+					      .args = { 24 } };
+	const struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	if (!strcmp(kind, "split")) {
+		check(ioctl(vm, KVM_ENABLE_CAP, &split), "split irqchip");
+		return;
+	}
+	check(ioctl(vm, KVM_CREATE_IRQCHIP, 0), "irqchip");
+	if (!strcmp(kind, "pit"))
+		check(ioctl(vm, KVM_CREATE_PIT2, &pit), "PIT");
+}
+
+static int make_vm(int kvm, uint8_t *ram, uint64_t size, const char *irqchip)
+{
 	struct kvm_userspace_memory_region region = {
 		.memory_size = size,
 		.userspace_addr = (uint64_t)(uintptr_t)ram,
@@ -40,9 +55,7 @@ static int make_vm(int kvm, uint8_t *ram, uint64_t size, int pit)
 	check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region), "RAM");
 	check(ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, &identity), "identity");
 	check(ioctl(vm, KVM_SET_TSS_ADDR, 0xfeffd000UL), "TSS");
-	check(ioctl(vm, KVM_CREATE_IRQCHIP, 0), "irqchip");
-	if (pit)
-		check(ioctl(vm, KVM_CREATE_PIT2, &pit_config), "PIT");
+	make_irqchip(vm, irqchip);
 	return vm;
 }
 
@@ -88,13 +101,13 @@ int main(int argc, char **argv)
 	int vcpu;
 	int vm;
 
-	if (argc < 3)
+	if (argc < 4)
 		return 125;
 	ram = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (ram == MAP_FAILED)
 		return 125;
-	vm = make_vm(kvm, ram, size, argc > 3);
+	vm = make_vm(kvm, ram, size, argv[3]);
 	load(argv[1], ram + LOAD);
 	vcpu = check(ioctl(vm, KVM_CREATE_VCPU, 0UL), "KVM_CREATE_VCPU");
 	run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0),

@@ -87,15 +87,16 @@ static const struct key keys[] = {
 	    .example = "--cpu host,-avx512f,+aes" },
 	  config_parse_cpu },
 	{ { .name = "irqchip",
-	    .arg = "full|split",
-	    .value = "full",
+	    .arg = "auto|full|split",
+	    .value = "auto",
 	    .summary = "where the interrupt controllers are",
 	    .help = "full: PIC, IOAPIC and LAPIC in the host's kernel. split: "
 		    "only the LAPIC there, the IOAPIC in vireo (less kernel "
 		    "code that a guest can reach; needs a guest that uses the "
-		    "IOAPIC).",
+		    "IOAPIC). auto: split, but full with --pit or where KVM "
+		    "has no split one.",
 	    .advanced = true,
-	    .example = "--irqchip split" },
+	    .example = "--irqchip full" },
 	  config_parse_irqchip },
 	{ { .name = "pit",
 	    .value = "false",

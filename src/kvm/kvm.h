@@ -57,6 +57,7 @@ int kvm_supported_cpuid(const struct kvm *kvm, struct kvm_cpuid2 **out);
 /* ---- a VM ---- */
 
 enum kvm_irq_mode {
+	KVM_IRQ_AUTO, /* split where it can be had and no PIT is wanted */
 	KVM_IRQ_FULL, /* PIC, IOAPIC and LAPIC in the kernel */
 	KVM_IRQ_SPLIT,  /* LAPIC only; the IOAPIC is ours */
 };
@@ -81,9 +82,10 @@ void kvm_vm_destroy(struct kvm_vm *vm);
 int kvm_vm_add_ram(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *hva,
 		   bool readonly, struct err *err);
 
-/* The interrupt controllers; call it once, after RAM, before vCPUs. @pit: the
- * i8254 too (full irqchip only). @tss, @identity: where KVM may put its TSS
- * (3 pages) and identity map (1 page), outside RAM. */
+/* The interrupt controllers; call it once, after RAM, before vCPUs; afterwards
+ * vm->irqchip tells which, never AUTO. @pit: the i8254 too (full irqchip only).
+ * @tss, @identity: where KVM may put its TSS (3 pages) and identity map (1
+ * page), outside RAM. */
 int kvm_vm_create_irqchip(struct kvm_vm *vm, enum kvm_irq_mode irqchip,
 			  bool pit, uint64_t tss, uint64_t identity,
 			  struct err *err);

@@ -92,6 +92,7 @@ static struct acpi_config everything(unsigned int cpus)
 		.pvpanic = true,
 		.i8042 = true,
 		.pm_timer = true,
+		.pic = true,
 		.mmio_count = ACPI_MAX_MMIO_DEVICES,
 	};
 
@@ -322,6 +323,16 @@ static void the_madt_has_an_entry_per_processor(void **state)
 	check_madt(255, 255, 0);
 }
 
+static void a_machine_without_pics_says_so(void **state)
+{
+	struct acpi_config cfg = everything(1);
+	struct blob blob;
+
+	cfg.pic = false;
+	build(&blob, &cfg);
+	assert_int_equal(le32_at(madt(&blob) + 40), 0);
+}
+
 static void processors_above_id_254_have_x2apic_entries(void **state)
 {
 	check_madt(256, 255, 1);
@@ -454,6 +465,7 @@ int main(void)
 		cmocka_unit_test(the_fadt_describes_the_fixed_hardware),
 		cmocka_unit_test(what_is_not_configured_is_not_described),
 		cmocka_unit_test(the_madt_has_an_entry_per_processor),
+		cmocka_unit_test(a_machine_without_pics_says_so),
 		cmocka_unit_test(processors_above_id_254_have_x2apic_entries),
 		cmocka_unit_test(the_dsdt_has_every_device),
 		cmocka_unit_test(

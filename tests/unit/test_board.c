@@ -241,8 +241,8 @@ static void board_has_its_devices_and_no_others(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
 		if (answers(f, absent[i]))
 			fail_msg("somebody at port %#x", absent[i]);
-	assert_int_equal(f->board.mmio.count, 0);
-	assert_null(f->board.ioapic);
+	assert_int_equal(f->board.mmio.count, 1);
+	assert_non_null(f->board.ioapic);
 	assert_non_null(f->board.pm);
 }
 
@@ -263,7 +263,10 @@ static void wire_of_a_full_irqchip_is_a_kvm_line(void **state)
 	struct fixture *f = *state;
 	struct irq irq;
 
+	f->cfg.irqchip = KVM_IRQ_FULL;
 	build(f);
+	assert_null(f->board.ioapic);
+	assert_int_equal(f->board.mmio.count, 0);
 	irq = board_irq(&f->board, IRQ_SERIAL0);
 	irq_set(&irq, 1);
 	assert_int_equal(fake.level[IRQ_SERIAL0], 1);

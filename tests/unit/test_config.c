@@ -424,7 +424,7 @@ static void config_choices_name_what_they_take(void **state)
 {
 	struct config *cfg = *state;
 
-	assert_refused(cfg, "irqchip", "half", "full, split");
+	assert_refused(cfg, "irqchip", "half", "auto, full, split");
 	assert_refused(cfg, "on-reboot", "stay", "exit, restart");
 	assert_refused(cfg, "log-level", "all", "error, warn, info, debug");
 	assert_refused(cfg, "log-level", "", "error, warn");

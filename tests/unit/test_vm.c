@@ -146,6 +146,7 @@ static void vm_ram_comes_before_the_irqchip_and_vcpus_last(void **state)
 	struct one_vm *f = *state;
 
 	f->cfg.cpus = 2;
+	f->cfg.irqchip = KVM_IRQ_FULL;
 	one_vm_create(f);
 	assert_true(place_of(KVM_CREATE_VM) <
 		    place_of(KVM_SET_USER_MEMORY_REGION));
@@ -171,6 +172,33 @@ static void vm_split_irqchip_has_no_routes_until_the_guest_asks(void **state)
 	assert_int_equal(fake_kvm_count(KVM_CREATE_IRQCHIP), 0);
 	assert_int_equal(fake_kvm_count(KVM_ENABLE_CAP), 1);
 	assert_int_equal(fake.routes, 0);
+}
+
+static void vm_irqchip_is_split_unless_that_cannot_be(void **state)
+{
+	static const struct {
+		bool pit;
+		int missing;
+		unsigned int full;
+	} rows[] = {
+		{ false, -1, 0 },
+		{ true, -1, 1 },
+		{ false, KVM_CAP_SPLIT_IRQCHIP, 1 },
+		{ false, KVM_CAP_SIGNAL_MSI, 1 },
+	};
+	struct one_vm *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		unsigned int before = fake_kvm_count(KVM_CREATE_IRQCHIP);
+
+		f->cfg.pit = rows[i].pit;
+		fake.missing[0] = rows[i].missing;
+		one_vm_create(f);
+		assert_int_equal(fake_kvm_count(KVM_CREATE_IRQCHIP) - before,
+				 rows[i].full);
+		vm_destroy(f->vm);
+		f->vm = NULL;
+	}
 }
 
 static void assert_not_created(struct one_vm *f, const char *key)
@@ -199,6 +227,7 @@ static void R03_every_kvm_call_that_fails_is_reported_and_undone(void **state)
 	};
 	struct one_vm *f = *state;
 
+	f->cfg.irqchip = KVM_IRQ_FULL;
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		fake.fail_request = requests[i];
 		fake.fail_times = 1;
@@ -352,6 +381,7 @@ int main(void)
 		VM_TEST(vm_power_button_is_refused_while_nobody_listens),
 		VM_TEST(vm_ram_comes_before_the_irqchip_and_vcpus_last),
 		VM_TEST(vm_split_irqchip_has_no_routes_until_the_guest_asks),
+		VM_TEST(vm_irqchip_is_split_unless_that_cannot_be),
 		VM_TEST(R03_every_kvm_call_that_fails_is_reported_and_undone),
 		VM_TEST(R03_interrupted_vm_creation_is_tried_again),
 		VM_TEST(R02_missing_capabilities_of_an_option_name_its_key),

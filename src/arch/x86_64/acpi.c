@@ -433,7 +433,7 @@ static uint64_t put_madt(struct bytes *b, const struct acpi_config *cfg)
 	size_t start = table_begin(b, cfg->gpa, "APIC", 5);
 
 	bytes_u32(b, LAYOUT_LAPIC);
-	bytes_u32(b, MADT_PCAT_COMPAT);
+	bytes_u32(b, cfg->pic ? MADT_PCAT_COMPAT : 0);
 	for (unsigned int i = 0; i < cfg->cpus; i++)
 		put_cpu(b, i);
 	put_ioapic(b, cfg->cpus);

@@ -27,6 +27,7 @@ struct acpi_config {
 	bool pvpanic;      /* QEMU0001 at PORT_PVPANIC */
 	bool i8042;        /* the 8042 flag of IAPC_BOOT_ARCH; no PS/2 nodes */
 	bool pm_timer;     /* PM_TMR_BLK at PORT_PM_TIMER, else none */
+	bool pic;          /* two 8259s beside the IOAPIC */
 	bool pci;          /* the host bridge: MCFG, PNP0A08 with bus 0, the
 			      window LAYOUT_PCI_MMIO and slots' interrupts */
 	unsigned int mmio_count;

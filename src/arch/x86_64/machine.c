@@ -83,7 +83,7 @@ static int add_ioapic(struct board *board)
 	struct device *dev;
 	int r;
 
-	if (board->cfg->irqchip != KVM_IRQ_SPLIT)
+	if (board->kvm.irqchip != KVM_IRQ_SPLIT)
 		return 0;
 	r = ioapic_create(&dev, "ioapic0", sink);
 	if (!r)
@@ -251,6 +251,7 @@ static int write_acpi(struct board *board, uint8_t *buf)
 		.pvpanic = true,
 		.i8042 = false, /* no keyboard; the reset works without */
 		.pm_timer = true,
+		.pic = board->kvm.irqchip == KVM_IRQ_FULL,
 		.pci = board->pci,
 		.mmio_count = board->mmio_devices,
 	};

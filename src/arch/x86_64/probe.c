@@ -111,7 +111,7 @@ static int bench_init(struct bench *b, const struct kvm *kvm, struct err *err)
 		r = kvm_vm_add_ram(&b->vm, 0, PROBE_RAM, b->ram.hva, false,
 				   err);
 	if (!r)
-		r = kvm_vm_create_irqchip(&b->vm, KVM_IRQ_FULL, false,
+		r = kvm_vm_create_irqchip(&b->vm, KVM_IRQ_AUTO, false,
 					  LAYOUT_TSS, LAYOUT_IDENTITY_MAP, err);
 	if (!r)
 		r = kvm_vcpu_create(&b->vcpu, &b->vm, 0, err);
