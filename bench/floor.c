@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The floor: what any VMM has to pay. A VM by bare ioctls and nothing else: RAM,
- * irqchip, one vCPU, a flat 16-bit image at 0x7c00; it runs until the image
- * writes port 0xf4, and counts the exits. The irqchip is the split one, which
- * is `vireo run`'s; or full, or full with a PIT, as other VMMs have it.
+ * The floor: what any VMM has to pay. A VM by bare ioctls and nothing else:
+ * RAM, irqchip, one vCPU, a flat 16-bit image at 0x7c00; it runs until the
+ * image writes port 0xf4, and counts the exits. The irqchip is the split one,
+ * which is `vireo run`'s; or full, or full with a PIT, as other VMMs have it.
  *
  * floor IMAGE MEMORY_MIB split|full|pit
  */
