@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,13 +60,13 @@ static bool holds(int proc, const struct stat *st, unsigned int *left)
 	return found;
 }
 
-/* "PID (name)" of a process that holds a lock on @st; false: not to be seen. */
-static bool find_holder(const struct stat *st, char *who, size_t size)
+/* A process that holds a lock on @st; 0: none that can be seen. */
+static pid_t find_holder(const struct stat *st)
 {
 	DIR *procs = opendir("/proc");
 	unsigned int left = SEARCH_MAX;
-	bool found = false;
 	struct dirent *de;
+	pid_t found = 0;
 
 	while (procs && !found && left && (de = readdir(procs))) {
 		int proc;
@@ -76,9 +77,8 @@ static bool find_holder(const struct stat *st, char *who, size_t size)
 			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (proc < 0)
 			continue;
-		found = holds(proc, st, &left);
-		if (found)
-			snprintf(who, size, "process %.16s", de->d_name);
+		if (holds(proc, st, &left))
+			found = (pid_t)strtol(de->d_name, NULL, 10);
 		fd_close(&proc);
 	}
 	if (procs)
@@ -92,19 +92,27 @@ int file_lock(int fd, bool exclusive, const char *path, struct err *err)
 		.l_type = exclusive ? F_WRLCK : F_RDLCK,
 		.l_whence = SEEK_SET,
 	};
-	char who[32] = "somebody";
+	const char *remedy = "end that first";
+	char who[32] = "another process";
 	struct stat st;
+	pid_t pid = 0;
 
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
 	if (errno != EAGAIN && errno != EACCES)
 		return 0;
-	if (fstat(fd, &st) == 0 && !find_holder(&st, who, sizeof(who)))
-		snprintf(who, sizeof(who), "another process");
-	return err_set_key(err, -EBUSY, "disk",
-			   "disk %s: in use by %s; end that first%s", path,
-			   who, exclusive ? ", or let both use it read-only" :
-					    " (it writes to it)");
+	if (fstat(fd, &st) == 0)
+		pid = find_holder(&st);
+	if (pid == getpid()) {
+		snprintf(who, sizeof(who), "this process already");
+		remedy = "name it once";
+	} else if (pid) {
+		snprintf(who, sizeof(who), "process %d", (int)pid);
+	}
+	return err_set_key(err, -EBUSY, "disk", "disk %s: in use by %s; %s%s",
+			   path, who, remedy,
+			   exclusive ? ", or let both use it read-only" :
+				       " (it writes to it)");
 }
 
 void file_unlock(int fd)

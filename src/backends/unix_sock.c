@@ -98,9 +98,11 @@ int unix_listen(int *out, const char *path, int backlog, struct err *err)
 	close(fd);
 	if (r == -EADDRINUSE)
 		return err_set(err, r,
-			       "socket %s: something else is there: take another path",
+			       "socket %s: something else is there (take another path)",
 			       path);
-	return err_set(err, r, "socket %s: %s", path, strerror(-r));
+	err_set_path(err, r, path);
+	err_wrap(err, "socket");
+	return r;
 }
 
 int unix_accept(int listen_fd)

@@ -46,6 +46,30 @@ int err_set_key(struct err *err, int code, const char *key, const char *fmt,
 	return code;
 }
 
+static const char *path_remedy(int code)
+{
+	switch (-code) {
+	case EACCES:
+	case EPERM:
+		return "check its permissions";
+	case EROFS:
+	case ENOSPC:
+	case EDQUOT:
+		return "take a place that can be written";
+	case EMFILE:
+	case ENFILE:
+		return "raise the limit of open files, ulimit -n";
+	default:
+		return "check the path";
+	}
+}
+
+int err_set_path(struct err *err, int code, const char *path)
+{
+	return err_set(err, code, "%s: %s (%s)", path, strerror(-code),
+		       path_remedy(code));
+}
+
 int err_wrap(struct err *err, const char *fmt, ...)
 {
 	char old[sizeof(err->text)];

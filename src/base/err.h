@@ -27,6 +27,9 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 int err_set_key(struct err *err, int code, const char *key, const char *fmt,
 		...) __attribute__((format(printf, 4, 5)));
 
+/* "PATH: WHY (REMEDY)", for a path that could not be opened or made. */
+int err_set_path(struct err *err, int code, const char *path);
+
 /* Puts "PREFIX: " before the text that is already there. Returns err->code
  * (or -EIO when @err is NULL, so that `return err_wrap(...)` always fails). */
 int err_wrap(struct err *err, const char *fmt, ...)

@@ -81,7 +81,7 @@ static int open_regular(int *out, size_t *size, const char *path, size_t max,
 	int r = -EINVAL;
 
 	if (fd < 0)
-		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+		return err_set_path(err, -errno, path);
 	if (fstat(fd, &st) < 0)
 		r = err_set(err, -errno, "%s: %s", path, strerror(errno));
 	else if (S_ISDIR(st.st_mode))

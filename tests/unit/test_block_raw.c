@@ -3,6 +3,7 @@
  * what is not. What opened disks do is in test_block_engines.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,13 +114,58 @@ static void I02_what_is_no_disk_is_refused(void **state)
 	expect_refusal(t, -ENOENT, "check the path");
 }
 
-static void I03_a_file_in_use_is_refused_and_its_user_named(void **state)
+static void pause_after(int fd)
+{
+	if (write(fd, "", 1) == 1)
+		pause();
+}
+
+/* A child that holds the image's lock until it is ended. */
+static pid_t somebody_else(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int ready[2];
+	char c;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int fd = open(path, O_RDWR);
+
+		if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0)
+			pause_after(ready[1]);
+		_exit(1);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void I03_a_file_of_another_process_names_that_process(void **state)
 {
 	struct block_bench *t = *state;
-	struct block_bench other = *t;
-	char pid[32];
+	char who[32];
+	pid_t pid;
 
-	snprintf(pid, sizeof(pid), "process %d", (int)getpid());
+	block_image(t, 4096);
+	pid = somebody_else(t->path);
+	snprintf(who, sizeof(who), "process %d; end that first", (int)pid);
+	expect_refusal(t, -EBUSY, who);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	block_open(t, RAW_THREADS);
+	block_close(t);
+}
+
+static void I03_a_file_in_use_is_refused_and_its_user_named(void **state)
+{
+	const char *pid = "this process already; name it once";
+	struct block_bench *t = *state;
+	struct block_bench other = *t;
+
 	block_image(t, 4096);
 	assert_int_equal(block_try(t), 0);
 	expect_refusal(&other, -EBUSY, pid);
@@ -400,6 +446,7 @@ int main(void)
 		TEST(I02_what_is_no_disk_is_refused),
 		TEST(I03_a_file_that_cannot_be_written_is_refused),
 		TEST(I03_a_file_in_use_is_refused_and_its_user_named),
+		TEST(I03_a_file_of_another_process_names_that_process),
 		TEST(I03_a_lock_ends_with_its_disk_whichever_engine),
 		TEST(I04_contents_are_never_probed),
 		TEST(I10_the_file_that_was_opened_stays),

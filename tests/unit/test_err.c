@@ -31,6 +31,28 @@ static void err_set_key_names_the_key(void **state)
 	assert_string_equal(err.text, "no");
 }
 
+static void err_set_path_says_what_helps(void **state)
+{
+	static const struct {
+		int code;
+		const char *text;
+	} rows[] = {
+		{ -ENOENT, "a/b: No such file or directory (check the path)" },
+		{ -EACCES, "a/b: Permission denied (check its permissions)" },
+		{ -ENOSPC, "a/b: No space left on device (take a place that "
+			   "can be written)" },
+		{ -EMFILE, "a/b: Too many open files (raise the limit of open "
+			   "files, ulimit -n)" },
+	};
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(err_set_path(&err, rows[i].code, "a/b"),
+				 rows[i].code);
+		assert_string_equal(err.text, rows[i].text);
+	}
+}
+
 static void err_without_a_place_still_returns_the_code(void **state)
 {
 	assert_int_equal(err_set(NULL, -EPERM, "x"), -EPERM);
@@ -79,6 +101,7 @@ int main(void)
 		cmocka_unit_test(
 			err_set_returns_the_code_and_keeps_the_sentence),
 		cmocka_unit_test(err_set_key_names_the_key),
+		cmocka_unit_test(err_set_path_says_what_helps),
 		cmocka_unit_test(err_without_a_place_still_returns_the_code),
 		cmocka_unit_test(err_text_is_one_line_whatever_goes_in),
 		cmocka_unit_test(

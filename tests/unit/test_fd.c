@@ -74,7 +74,7 @@ static void B01_what_is_no_file_is_refused_without_blocking(
 {
 	const char *fifo = path_of("fifo");
 
-	assert_not_read(path_of("none"), 100, "No such file");
+	assert_not_read(path_of("none"), 100, "No such file or directory (");
 	assert_not_read(dir, 100, "is a directory");
 	assert_not_read("/dev/zero", 100, "not a regular file");
 	assert_not_read("/dev/null", 100, "not a regular file");

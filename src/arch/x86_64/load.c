@@ -102,6 +102,7 @@ static int load_kernel(struct load *load, struct err *err)
 			err_wrap(err, "%s", cfg->kernel);
 	}
 	if (r < 0) {
+		err_wrap(err, "kernel");
 		snprintf(err->key, sizeof(err->key), "kernel");
 		return r;
 	}
@@ -127,6 +128,7 @@ static int read_initrds(struct initrd_files *files, const struct config *cfg,
 				     INITRD_MAX, err);
 
 		if (r < 0) {
+			err_wrap(err, "initrd");
 			snprintf(err->key, sizeof(err->key), "initrd");
 			return r;
 		}
