@@ -6,6 +6,7 @@
 
 #include "console_case.h"
 
+#include "base/clock.h"
 #include "base/num.h"
 
 static void configuration_tells_the_size(void **state)
@@ -31,6 +32,45 @@ static void resize_changes_the_configuration_once(void **state)
 	assert_int_equal(atomic_load(&t->front.config_irqs), before + 1);
 	assert_int_equal(front_config(&t->front, 0, 4), 132 | 50 << 16);
 	assert_true(front_get(&t->front, VREG_CONFIG_GENERATION) != generation);
+}
+
+/* Somebody drags the corner of a terminal all the time. */
+struct dragger {
+	struct virtio *v;
+	atomic_bool stop;
+};
+
+static void *drag(void *ctx)
+{
+	struct dragger *d = ctx;
+
+	for (unsigned int i = 0; !atomic_load(&d->stop); i++)
+		console_resize(d->v, i & 1 ? 80 : 132, i & 1 ? 25 : 50);
+	return NULL;
+}
+
+static void T22_size_read_between_equal_generations_is_one(void **state)
+{
+	struct console_case *t = *state;
+	struct dragger d = { .v = t->v };
+	uint64_t end = clock_mono_ms() + 1000;
+	unsigned int whole = 0;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, drag, &d), 0);
+	while (clock_mono_ms() < end) {
+		uint32_t before = front_get(&t->front, VREG_CONFIG_GENERATION);
+		uint64_t cols = front_config(&t->front, 0, 2);
+		uint64_t rows = front_config(&t->front, 2, 2);
+
+		if (front_get(&t->front, VREG_CONFIG_GENERATION) != before)
+			continue;
+		whole++;
+		assert_int_equal(rows, cols == 80 ? 25 : 50);
+	}
+	atomic_store(&d.stop, true);
+	pthread_join(thread, NULL);
+	assert_true(whole > 0);
 }
 
 static void output_goes_to_the_backend(void **state)
@@ -268,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T1(configuration_tells_the_size),
 		T1(resize_changes_the_configuration_once),
+		T1(T22_size_read_between_equal_generations_is_one),
 		T1(output_goes_to_the_backend),
 		T1(DC03_all_buffers_of_a_chain_are_printed),
 		T1(DC01_output_without_room_waits_in_the_queue),

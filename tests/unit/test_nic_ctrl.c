@@ -257,14 +257,19 @@ static void address_tables_let_their_own_pass(void **state)
 	assert_false(passes(c, group));
 }
 
-static void the_address_can_be_set(void **state)
+static void T22_the_address_can_be_set_and_is_a_new_generation(void **state)
 {
 	static const uint8_t mac[6] = { 2, 1, 2, 3, 4, 5 };
 	struct nic_case *c = *state;
+	uint32_t generation = front_get(&c->front, VREG_CONFIG_GENERATION);
 
 	nic_run(c, CTRL_ALL);
 	mode(c, 0, 0);
 	assert_int_equal(nic_command(c, 1, 1, mac, 6), OK);
+	/* T22; but whose wish it was need not be told */
+	assert_int_not_equal(front_get(&c->front, VREG_CONFIG_GENERATION),
+			     generation);
+	assert_int_equal(c->front.config_irqs, 0);
 	assert_int_equal(front_config(&c->front, 5, 1), 5);
 	assert_true(passes(c, mac));
 	assert_false(passes(c, NULL));
@@ -397,7 +402,7 @@ int main(void)
 		TEST(DN12_a_link_that_changes_is_told),
 		TEST(receive_modes_filter),
 		TEST(address_tables_let_their_own_pass),
-		TEST(the_address_can_be_set),
+		TEST(T22_the_address_can_be_set_and_is_a_new_generation),
 		TEST(pairs_are_used_as_the_driver_says),
 		TEST(without_mq_the_third_queue_is_the_control_queue),
 		TEST(DN09_bad_commands_are_refused),

@@ -403,17 +403,17 @@ static void blk_reset(struct virtio *v)
 void blk_refresh(struct virtio *v)
 {
 	struct blk *blk = to_blk(v);
-	bool changed;
 
 	pthread_mutex_lock(&blk->lock);
 	block_drain(blk->block); /* the size is fixed while it is used */
 	signal_queues(blk);
-	changed = block_refresh(blk->block);
-	atomic_store(&blk->capacity,
-		     block_info(blk->block)->size / BLOCK_SECTOR);
+	if (block_refresh(blk->block)) {
+		virtio_config_begin(v);
+		atomic_store(&blk->capacity,
+			     block_info(blk->block)->size / BLOCK_SECTOR);
+		virtio_config_end(v, true);
+	}
 	pthread_mutex_unlock(&blk->lock);
-	if (changed)
-		virtio_config_changed(v);
 }
 
 /* ---- configuration ---- */

@@ -207,15 +207,18 @@ void console_resize(struct virtio *v, uint16_t cols, uint16_t rows)
 
 	pthread_mutex_lock(&con->lock);
 	changed = cols != con->cols || rows != con->rows;
-	con->cols = cols;
-	con->rows = rows;
-	if (changed && con->port[0].ready)
-		con->port[0].owes |= OWES_RESIZE;
 	pthread_mutex_unlock(&con->lock);
 	if (!changed)
 		return;
+	virtio_config_begin(v);
+	pthread_mutex_lock(&con->lock);
+	con->cols = cols;
+	con->rows = rows;
+	if (con->port[0].ready)
+		con->port[0].owes |= OWES_RESIZE;
+	pthread_mutex_unlock(&con->lock);
+	virtio_config_end(v, true);
 	loop_arm(con->timer, 1);
-	virtio_config_changed(v);
 }
 
 uint64_t console_ignored(struct virtio *v)

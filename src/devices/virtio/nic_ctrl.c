@@ -100,7 +100,9 @@ static bool set_mac(const struct command *cmd)
 	    cmd->nic->cfg.lock_mac || cmd->len != sizeof(mac) ||
 	    !data(cmd, 0, mac, sizeof(mac)) || !nic_mac_usable(mac))
 		return false;
+	virtio_config_begin(&cmd->nic->v);
 	atomic_store(&cmd->nic->mac, nic_mac_pack(mac));
+	virtio_config_end(&cmd->nic->v, false);
 	return true;
 }
 

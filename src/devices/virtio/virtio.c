@@ -51,6 +51,7 @@ void virtio_init(struct virtio *v, const struct virtio_ops *ops,
 	v->loop = host->loop;
 	v->log = host->log;
 	v->transport = &no_transport;
+	pthread_mutex_init(&v->config_lock, NULL);
 	v->offered = features | CORE_FEATURES;
 	if (ops->stop_queue)
 		v->offered |= VIRTIO_F_RING_RESET;
@@ -69,6 +70,7 @@ void virtio_finish(struct virtio *v)
 	assert(!v->started);
 	for (unsigned int i = 0; i < v->queues; i++)
 		fd_close(&v->queue[i].doorbell_fd);
+	pthread_mutex_destroy(&v->config_lock);
 }
 
 void virtio_attach(struct virtio *v, const struct virtio_transport_ops *ops,
@@ -176,11 +178,25 @@ void virtio_fail(struct virtio *v, const char *why)
 		v->transport->config_irq(v->transport_ctx);
 }
 
-void virtio_config_changed(struct virtio *v)
+/* Who reads a new field waits for its generation; who reads the new generation
+ * first waits, at the field, for the end of the change. */
+void virtio_config_begin(struct virtio *v)
+{
+	pthread_mutex_lock(&v->config_lock);
+}
+
+void virtio_config_end(struct virtio *v, bool tell)
 {
 	atomic_fetch_add(&v->generation, 1);
-	if (status(v) & VIRTIO_S_DRIVER_OK && v->transport->config_irq)
+	pthread_mutex_unlock(&v->config_lock);
+	if (tell && status(v) & VIRTIO_S_DRIVER_OK && v->transport->config_irq)
 		v->transport->config_irq(v->transport_ctx);
+}
+
+void virtio_config_changed(struct virtio *v)
+{
+	virtio_config_begin(v);
+	virtio_config_end(v, true);
 }
 
 /* ---- registers ---- */
@@ -370,9 +386,14 @@ uint64_t virtio_config_read(struct virtio *v, uint64_t off, unsigned int len)
 {
 	uint64_t mask = len < 8 ? (UINT64_C(1) << (8 * len)) - 1 : UINT64_MAX;
 
+	uint64_t value;
+
 	if (!v->ops->config_read || !in_config(v, off, len))
 		return 0;
-	return v->ops->config_read(v, (uint32_t)off, len) & mask;
+	pthread_mutex_lock(&v->config_lock);
+	value = v->ops->config_read(v, (uint32_t)off, len);
+	pthread_mutex_unlock(&v->config_lock);
+	return value & mask;
 }
 
 void virtio_config_write(struct virtio *v, uint64_t off, unsigned int len,

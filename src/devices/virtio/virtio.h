@@ -16,11 +16,11 @@
 #ifndef VIREO_DEVICES_VIRTIO_VIRTIO_H
 #define VIREO_DEVICES_VIRTIO_VIRTIO_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/snap.h"
@@ -113,6 +113,7 @@ struct virtio {
 	_Atomic uint16_t config_vector;
 	_Atomic uint8_t status;
 	_Atomic uint32_t generation; /* of the configuration space */
+	pthread_mutex_t config_lock; /* a change, against each read */
 	struct virtio_queue queue[VIRTIO_MAX_QUEUES];
 };
 
@@ -124,11 +125,9 @@ struct virtio_host {
 	const struct log *log;
 };
 
-/*
- * Sets up the core of a device type's struct, which is zeroed. @features: the
+/* Sets up the core of a device type's struct, which is zeroed. @features: the
  * type's own bits; the core adds VERSION_1, INDIRECT_DESC, EVENT_IDX,
- * RING_PACKED, and RING_RESET when the type has stop_queue().
- */
+ * RING_PACKED, and RING_RESET when the type has stop_queue(). */
 void virtio_init(struct virtio *v, const struct virtio_ops *ops,
 		 const struct virtio_host *host, unsigned int queues,
 		 uint32_t config_size, uint64_t features);
@@ -164,37 +163,37 @@ void virtio_resume(struct virtio *v);
 /* Broken until its reset: NEEDS_RESET and a config interrupt. Any thread. */
 void virtio_fail(struct virtio *v, const char *why);
 bool virtio_broken(const struct virtio *v);
-/* The configuration space has changed. Any thread. */
+/* A field of the configuration space has changed. Any thread. */
 void virtio_config_changed(struct virtio *v);
+/* The same around the change, where one access does not read all of it: the
+ * driver sees the new contents with the new generation (virtio 1.2, 2.5.3). */
+void virtio_config_begin(struct virtio *v);
+void virtio_config_end(struct virtio *v, bool tell);
 /* An interrupt for queue @n, if the driver wants one. Loop thread. Once after
  * a batch of queue_push(); virtio_service() does it for those inside of it. */
 void virtio_queue_done(struct virtio *v, unsigned int n);
-/* May the device use queue @n now? False for a queue that the driver did not
- * enable or has reset, and for a broken device. Ask before touching a queue
- * on one's own account (not in kick()). Any thread. */
+/* May the device use queue @n now? Not one that is not enabled or was reset,
+ * and none of a broken device. To be asked outside of kick(). Any thread. */
 bool virtio_queue_live(const struct virtio *v, unsigned int n);
 static inline bool virtio_has(const struct virtio *v, uint64_t feature)
 {
 	return v->features & feature;
 }
 
-/*
- * The usual queue loop: pops chains and hands each to @handle until the queue
+/* The usual queue loop: pops chains and hands each to @handle until the queue
  * is empty or @budget chains were served (then the doorbell is rung again so
  * that others get their turn); kicks are off meanwhile; a bad ring becomes
  * virtio_fail(). @handle pushes the chain itself, now or later; false: it has
- * no room now, and the chain was NOT taken over (it is handed in again after
- * the next virtio_service()).
- */
+ * no room now, and the chain was NOT taken over (the next call hands it in). */
 #define VIRTIO_BUDGET 64
 void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 		    bool (*handle)(struct virtio *v, unsigned int n,
 				   struct chain *c));
 
 /* Core registers and all queues, then ops->snapshot(), in a node "virtio".
- * Saving pauses the device meanwhile. Loading starts a device again that was
- * running and rings its doorbells; interrupts that are pending are the
- * transport's to save. Under the transport's lock. */
+ * Saving pauses the device meanwhile; loading starts it again if it was running
+ * and rings its doorbells. Pending interrupts are the transport's to save.
+ * Under the transport's lock. */
 int virtio_snapshot(struct virtio *v, struct snap *s);
 
 #endif
