@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "blk_case.h"
+#include "flat.h"
 
 #include "base/clock.h"
 #include "base/num.h"
@@ -66,15 +67,19 @@ static void T18_X05_a_reset_waits_for_requests_in_flight(void **state)
 static void T19_thousands_of_resets_leave_nothing_behind(void **state)
 {
 	struct blk_case *c = *state;
+	struct flat before = { 0 };
 
-	for (unsigned int i = 0; i < 1000; i++) {
+	for (unsigned int i = 0; i < 10000; i++) {
+		if (i == 100)
+			before = flat_now();
 		c->block->hold = i % 3 == 0;
 		blk_run(c, ALL_FEATURES);
 		assert_true(post_read(c, i % 2, 0) >= 0);
 		front_kick(&c->front, i % 2);
-		if (i % 5 == 0)
+		if (i % 500 == 0)
 			front_sync(&c->front);
 	}
+	flat_check(&before);
 	c->block->hold = false;
 	blk_run(c, ALL_FEATURES);
 	blk_still_works(c);
