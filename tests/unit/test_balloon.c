@@ -99,6 +99,8 @@ static void run(struct stage *t, uint64_t features, unsigned int rings)
 	assert_true(front_negotiate(&t->front, features));
 	drop_rings(t);
 	driver_ram_clear(&t->ram);
+	/* the first page is no ring's */
+	driver_ram_alloc(&t->ram, BALLOON_PAGE, 1);
 	f = front_ring_features(&t->front);
 	for (t->rings = 0; t->rings < rings; t->rings++) {
 		driver_ring_init(&t->ring[t->rings], &t->ram, 16, &f);
@@ -228,6 +230,44 @@ static void DL01_pages_that_are_not_RAM_are_ignored(void **state)
 	assert_int_equal(t->calls, 2);
 }
 
+/* One after the other, and in the middle of a run. */
+static void DL01_Q28_pages_of_its_own_rings_stay(void **state)
+{
+	static const uint64_t features[] = { 0, VIRTIO_F_RING_PACKED };
+	struct stage *t = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++) {
+		uint64_t ignored = info(t).ignored;
+		uint32_t first, last = 0, n = 0;
+
+		run(t, ALL | features[i], 4);
+		for (unsigned int q = 0; q < 4; q++) {
+			const struct queue_params *p = &t->ring[q].params;
+			const uint64_t at[] = { p->desc, p->driver, p->device };
+
+			for (unsigned int k = 0; k < 3; k++) {
+				last = (uint32_t)(at[k] / BALLOON_PAGE);
+				put_page(t, n++, last);
+			}
+		}
+		t->calls = 0;
+		send(t, 0, 4 * n);
+		assert_int_equal(t->calls, 0);
+		assert_true(info(t).ignored > ignored);
+		first = (uint32_t)(t->ring[0].params.desc / BALLOON_PAGE);
+		ignored = info(t).ignored;
+		for (n = 0; first + n < last + 4; n++)
+			put_page(t, n, first + n);
+		send(t, 0, 4 * n);
+		assert_int_equal(t->calls, n - (last - first + 1));
+		assert_true(info(t).ignored == ignored + last - first + 1);
+		/* and it goes on */
+		put_page(t, 0, FIRST_PAGE + 1000);
+		send(t, 0, 4);
+		assert_int_equal(t->front.v->status & VIRTIO_S_NEEDS_RESET, 0);
+	}
+}
+
 static void DL02_odd_lengths_are_cut(void **state)
 {
 	struct stage *t = *state;
@@ -262,6 +302,24 @@ static void DL04_deflating_what_was_never_inflated_is_nothing(void **state)
 	send(t, 1, 8);
 	assert_int_equal(t->calls, 0);
 	assert_true(info(t).inflated == 0);
+}
+
+/* So a snapshot's RAM holds still: whoever saves it pauses the devices. */
+static void DL08_nothing_goes_back_during_a_pause(void **state)
+{
+	struct stage *t = *state;
+	const struct driver_buf buf = { ARRAY, 4, false };
+
+	run(t, ALL, 4);
+	put_page(t, 0, FIRST_PAGE + 1000);
+	virtio_pause(t->v);
+	assert_true(driver_post(&t->ring[0], &buf, 1) >= 0);
+	front_kick(&t->front, 0);
+	front_sync(&t->front);
+	assert_int_equal(t->calls, 0);
+	virtio_resume(t->v);
+	front_sync(&t->front);
+	assert_int_equal(t->calls, 1);
 }
 
 static void host_that_refuses_is_one_line_each(void **state)
@@ -507,9 +565,11 @@ int main(void)
 		TEST(DL06_actual_saturates),
 		TEST(neighbours_go_back_as_one_run),
 		TEST(DL01_pages_that_are_not_RAM_are_ignored),
+		TEST(DL01_Q28_pages_of_its_own_rings_stay),
 		TEST(DL02_odd_lengths_are_cut),
 		TEST(DL03_one_request_is_bounded),
 		TEST(DL04_deflating_what_was_never_inflated_is_nothing),
+		TEST(DL08_nothing_goes_back_during_a_pause),
 		TEST(host_that_refuses_is_one_line_each),
 		TEST(statistics_are_asked_for_and_told),
 		TEST(asking_where_nobody_answers_does_no_harm),

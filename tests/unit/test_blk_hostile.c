@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@
 #include "base/num.h"
 #include "blk_case.h"
 #include "flat.h"
+#include "mem/ram.h"
 
 static int post_read(struct blk_case *c, uint32_t data_len)
 {
@@ -171,6 +173,32 @@ static void DB14_full_ring_of_large_requests_takes_no_memory(void **state)
 	blk_still_works(c);
 }
 
+/* As the balloon's thread does it while ours is at work: the request ends in
+ * pages of the guest's that are new. */
+static void DL08_page_given_back_under_a_request_gets_its_data(void **state)
+{
+	struct blk_case *c = *state;
+	const struct ram ram = { .backing = RAM_PRIVATE, .fd = -1,
+				 .size = DRIVER_RAM_SIZE,
+				 .hva = c->ram.bytes };
+	struct driver_done done;
+
+	memset(blk_data(c), 0x77, CASE_DATA);
+	blk_put_header(c, BLK_T_IN, 0);
+	c->block->hold = true;
+	assert_true(post_read(c, 3 * 4096) >= 0);
+	kick(c);
+	assert_int_equal(c->block->in_flight, 1);
+	assert_int_equal(ram_discard(&ram, blk_data(c), 4 * 4096), 4 * 4096);
+	assert_int_equal(*(uint8_t *)blk_data(c), 0);
+	fake_block_release(c->block);
+	front_sync(&c->front);
+	assert_true(driver_collect(&c->ring[0], &done));
+	assert_int_equal(done.len, 3 * 4096 + 1);
+	assert_memory_equal(blk_data(c), c->block->bytes, 3 * 4096);
+	assert_int_equal(((uint8_t *)blk_data(c))[3 * 4096], 0);
+}
+
 int main(void)
 {
 #define TWICE(f)                                                          \
@@ -180,6 +208,7 @@ int main(void)
 		TWICE(Q20_P05_head_in_flight_again_stops_the_device),
 		TWICE(Q26_header_that_changes_is_judged_once),
 		TWICE(DB14_full_ring_of_large_requests_takes_no_memory),
+		TWICE(DL08_page_given_back_under_a_request_gets_its_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

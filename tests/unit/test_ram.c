@@ -154,7 +154,8 @@ static void check_discard(enum ram_backing backing)
 	ram_destroy(&ram);
 }
 
-static void discarded_pages_leave_the_host_and_read_as_zeroes(void **state)
+/* What a ring that is ballooned away becomes. */
+static void Q28_discarded_pages_leave_the_host_and_read_as_zeroes(void **state)
 {
 	check_discard(RAM_PRIVATE);
 	check_discard(RAM_MEMFD);
@@ -174,7 +175,7 @@ int main(void)
 		cmocka_unit_test(
 			ram_without_huge_pages_is_refused_with_a_remedy),
 		cmocka_unit_test(
-			discarded_pages_leave_the_host_and_read_as_zeroes),
+			Q28_discarded_pages_leave_the_host_and_read_as_zeroes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

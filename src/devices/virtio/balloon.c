@@ -96,13 +96,30 @@ static uint64_t discard(struct balloon *b, void *hva, uint64_t len)
 	return r < 0 ? 0 : (uint64_t)r;
 }
 
-/* @pages from page @first on. What is not RAM is ignored, page by page when
- * the run is not RAM as a whole. */
+/* A ring that turned to zeros would stop the device that was just asked. */
+static bool holds_ring(const struct balloon *b, uint64_t gpa, uint64_t len)
+{
+	for (unsigned int n = 0; n < b->v.queues; n++)
+		if (queue_ring_in(&b->v.queue[n].ring, gpa, len))
+			return true;
+	return false;
+}
+
+/* The host address of what may go back, or NULL. */
+static void *spare(const struct balloon *b, uint64_t gpa, uint64_t len)
+{
+	void *hva = mem_ptr(b->v.mem, gpa, len);
+
+	return hva && !holds_ring(b, gpa, len) ? hva : NULL;
+}
+
+/* @pages from page @first on. What is not RAM, or holds a ring of ours, is
+ * ignored: page by page when the run as a whole cannot go. */
 static void inflate(struct balloon *b, uint32_t first, uint32_t pages)
 {
 	uint64_t gpa = (uint64_t)first * BALLOON_PAGE;
 	uint64_t len = (uint64_t)pages * BALLOON_PAGE;
-	void *hva = mem_ptr(b->v.mem, gpa, len);
+	void *hva = spare(b, gpa, len);
 	uint64_t given = 0;
 	uint64_t ignored = 0;
 
@@ -110,8 +127,8 @@ static void inflate(struct balloon *b, uint32_t first, uint32_t pages)
 		given = discard(b, hva, len);
 	} else {
 		for (uint32_t i = 0; i < pages; i++) {
-			hva = mem_ptr(b->v.mem, gpa + i * BALLOON_PAGE,
-				      BALLOON_PAGE);
+			hva = spare(b, gpa + (uint64_t)i * BALLOON_PAGE,
+				    BALLOON_PAGE);
 			if (hva)
 				given += discard(b, hva, BALLOON_PAGE);
 			else

@@ -54,7 +54,7 @@ struct balloon_info {
 	uint64_t actual;    /* bytes; the driver's word, at most all RAM */
 	uint64_t inflated;  /* bytes given back by inflating, in total */
 	uint64_t reported;  /* bytes given back by reporting, in total */
-	uint64_t ignored;   /* pages that were none of the guest's RAM */
+	uint64_t ignored;   /* pages that are not RAM, or hold its rings */
 	uint32_t stat_mask; /* bit n: stat[n] was told */
 	uint64_t stat_ms;   /* when it was told, monotonic; 0: never */
 	uint64_t stat[BALLOON_STATS];

@@ -15,8 +15,24 @@
 #include "base/num.h"
 #include "devices/virtio/queue_ring.h"
 
-/* The host address of a ring, NULL when it cannot lie there. The size of the
- * split rings includes the event index, used or not (virtio 1.2, 2.7). */
+/* Bytes of the rings. Those of the split format include the event index, used
+ * or not (virtio 1.2, 2.7). */
+static uint64_t desc_size(const struct queue *q)
+{
+	return (uint64_t)q->params.size * DESC_SIZE;
+}
+
+static uint64_t driver_size(const struct queue *q)
+{
+	return q->features.packed ? 4 : 6 + 2 * (uint64_t)q->params.size;
+}
+
+static uint64_t device_size(const struct queue *q)
+{
+	return q->features.packed ? 4 : 6 + 8 * (uint64_t)q->params.size;
+}
+
+/* The host address of a ring, NULL when it cannot lie there. */
 static uint8_t *ring_at(const struct mem *mem, uint64_t gpa, uint64_t align,
 			uint64_t len)
 {
@@ -26,13 +42,20 @@ static uint8_t *ring_at(const struct mem *mem, uint64_t gpa, uint64_t align,
 static void resolve(struct queue *q, const struct mem *mem)
 {
 	const struct queue_params *p = &q->params;
-	uint64_t n = p->size;
-	bool packed = q->features.packed;
 
-	q->desc = ring_at(mem, p->desc, 16, n * DESC_SIZE);
-	q->driver = ring_at(mem, p->driver, packed ? 4 : 2,
-			    packed ? 4 : 6 + 2 * n);
-	q->device = ring_at(mem, p->device, 4, packed ? 4 : 6 + 8 * n);
+	q->desc = ring_at(mem, p->desc, 16, desc_size(q));
+	q->driver = ring_at(mem, p->driver, q->features.packed ? 4 : 2,
+			    driver_size(q));
+	q->device = ring_at(mem, p->device, 4, device_size(q));
+}
+
+bool queue_ring_in(const struct queue *q, uint64_t gpa, uint64_t len)
+{
+	const struct queue_params *p = &q->params;
+
+	return q->size && (ranges_meet(gpa, len, p->desc, desc_size(q)) ||
+			   ranges_meet(gpa, len, p->driver, driver_size(q)) ||
+			   ranges_meet(gpa, len, p->device, device_size(q)));
 }
 
 int queue_start(struct queue *q, const struct mem *mem, uint16_t max,

@@ -134,6 +134,9 @@ bool queue_has_work(const struct queue *q);
 int queue_snapshot(struct queue *q, const struct mem *mem, uint16_t max,
 		   struct snap *s);
 
+/* Does a part of its rings lie in [gpa, gpa+len)? */
+bool queue_ring_in(const struct queue *q, uint64_t gpa, uint64_t len);
+
 /* ---- a chain's bytes ---- */
 
 /* Copies @len readable bytes from @off; false when they are not there. */
