@@ -46,5 +46,8 @@ void flat_check(const struct flat *before)
 	}
 	assert_true(now.fds <= before->fds);
 	assert_true(now.threads <= before->threads);
+	if (now.heap > before->heap + SLACK)
+		print_message("heap: %zu bytes, then %zu\n", before->heap,
+			      now.heap);
 	assert_true(now.heap <= before->heap + SLACK);
 }

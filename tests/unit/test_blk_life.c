@@ -168,7 +168,7 @@ static void DB16_queues_that_are_not_enabled_are_not_served(void **state)
 	blk_still_works(c);
 }
 
-static void a_broken_ring_stops_the_device_until_its_reset(void **state)
+static void Q21_P05_a_broken_ring_stops_the_device_until_its_reset(void **state)
 {
 	struct blk_case *c = *state;
 	uint16_t id;
@@ -444,7 +444,7 @@ int main(void)
 		TWICE(a_batch_is_one_kick_and_one_interrupt),
 		TWICE(DB14_at_most_a_ring_of_requests_is_in_flight),
 		TWICE(DB16_queues_that_are_not_enabled_are_not_served),
-		TWICE(a_broken_ring_stops_the_device_until_its_reset),
+		TWICE(Q21_P05_a_broken_ring_stops_the_device_until_its_reset),
 		TWICE(the_configuration_describes_the_disk),
 		TWICE(DB12_only_the_cache_mode_can_be_written),
 		TWICE(DB12_the_cache_mode_may_change_during_requests),

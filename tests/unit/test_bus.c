@@ -127,7 +127,7 @@ static void bus_access_reaches_its_device_under_the_devices_lock(void **state)
 	assert_int_equal(f->a.writes, 0);
 }
 
-static void bus_read_at_window_end_misses_when_access_overhangs(void **state)
+static void T04_access_that_overhangs_a_window_misses_both(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t v;
@@ -278,7 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BUS_TEST(bus_access_reaches_its_device_under_the_devices_lock),
-		BUS_TEST(bus_read_at_window_end_misses_when_access_overhangs),
+		BUS_TEST(T04_access_that_overhangs_a_window_misses_both),
 		BUS_TEST(G04_all_65536_ports_in_three_widths_read_all_ones),
 		BUS_TEST(G10_odd_widths_read_all_ones_and_write_nothing),
 		BUS_TEST(bus_addresses_near_the_top_do_not_wrap),

@@ -249,7 +249,7 @@ static void delete_link(const char *name)
 		skip();
 }
 
-static void R14_a_device_that_is_deleted_leaves_us_alive(void **state)
+static void DN12_R14_a_device_that_is_deleted_leaves_us_alive(void **state)
 {
 	struct net_bench *b = *state;
 	uint8_t wire[NET_HEADER_SIZE + 100] = { 0 };
@@ -398,7 +398,7 @@ int main(void)
 		TEST(DN03_a_header_the_kernel_refuses_costs_one_frame),
 		TEST(DN12_a_device_that_goes_down_takes_the_link_along),
 		TEST(a_device_that_is_down_at_the_start_comes_up_later),
-		TEST(R14_a_device_that_is_deleted_leaves_us_alive),
+		TEST(DN12_R14_a_device_that_is_deleted_leaves_us_alive),
 		TEST(several_queues_attach_and_detach),
 		TEST(descriptors_are_taken),
 		TEST(what_cannot_be_opened_is_named_with_a_remedy),

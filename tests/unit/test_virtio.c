@@ -342,7 +342,7 @@ static void T05_to_T17_register_sequences(void **state)
 	}
 }
 
-static void the_core_adds_its_features(void **state)
+static void P11_the_core_adds_its_features_and_no_others(void **state)
 {
 	struct virtio_case *c = *state;
 	uint64_t offered;
@@ -439,7 +439,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TWICE(T05_to_T17_register_sequences),
-		TWICE(the_core_adds_its_features),
+		TWICE(P11_the_core_adds_its_features_and_no_others),
 		TWICE(T10_odd_sizes_are_good_for_packed_rings),
 		TWICE(T03_config_space_ends_where_it_ends),
 		TWICE(T22_generation_changes_with_the_contents),

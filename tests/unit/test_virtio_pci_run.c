@@ -126,7 +126,7 @@ static void T26_queues_may_share_a_vector_and_change_it(void **state)
 	assert_int_equal(signals(d, 2), 1);
 }
 
-static void a_reset_takes_isr_and_vectors_back(void **state)
+static void T18_a_reset_takes_isr_and_vectors_back(void **state)
 {
 	struct pci_driver *d = *state;
 
@@ -307,7 +307,7 @@ static const void *save(struct pci_driver *d, struct snap *s, size_t *len)
 	return blob;
 }
 
-static void save_load_save_is_byte_equal(void **state)
+static void T32_save_load_save_is_byte_equal_and_interrupts_stay(void **state)
 {
 	struct pci_driver *d = *state;
 	struct pci_driver *other = test_calloc(1, sizeof(*other));
@@ -357,12 +357,12 @@ int main(void)
 		T(with_msix_each_queue_has_its_vector),
 		T(T24_a_vector_past_the_table_reads_back_as_none),
 		T(T26_queues_may_share_a_vector_and_change_it),
-		T(a_reset_takes_isr_and_vectors_back),
+		T(T18_a_reset_takes_isr_and_vectors_back),
 		T(T28_doorbells_follow_the_bar),
 		T(T28_io_goes_on_while_the_bar_moves_and_memory_is_off),
 		T(T30_no_interrupt_is_lost_between_raise_and_isr_read),
 		T(doorbells_that_cannot_be_had_come_as_exits),
-		T(save_load_save_is_byte_equal),
+		T(T32_save_load_save_is_byte_equal_and_interrupts_stay),
 	};
 
 	return cmocka_run_group_tests_name("virtio_pci_run", tests, NULL, NULL);

@@ -299,14 +299,14 @@ static void T21_bad_parameters_after_a_ring_reset_leave_it_down(void **state)
 	assert_int_equal(front_get(&c->front, VREG_STATUS), RUNNING);
 }
 
-static void broken_ring_needs_a_reset_and_gets_well(void **state)
+static void Q22_broken_ring_needs_a_reset_and_gets_well(void **state)
 {
 	struct virtio_case *c = *state;
 	unsigned int served;
 
 	case_run(c, 0);
 	front_sync(&c->front);
-	driver_raw_avail_idx(&c->ring[0], 1000); /* Q22 */
+	driver_raw_avail_idx(&c->ring[0], 1000);
 	front_kick(&c->front, 0);
 	front_wait(&c->front); /* the config interrupt */
 	assert_int_equal(front_get(&c->front, VREG_STATUS),
@@ -569,7 +569,7 @@ int main(void)
 		TWICE(T20_P13_other_features_after_a_reset),
 		TWICE(T21_ring_reset_takes_one_queue_down_and_up),
 		TWICE(T21_bad_parameters_after_a_ring_reset_leave_it_down),
-		TWICE(broken_ring_needs_a_reset_and_gets_well),
+		TWICE(Q22_broken_ring_needs_a_reset_and_gets_well),
 		TWICE(broken_ring_is_its_own_devices_business),
 		TWICE(guest_cannot_fill_the_log),
 		TWICE(budget_is_not_a_limit),

@@ -187,7 +187,7 @@ static void host_data_stops_at_the_guests_credit_and_goes_on(void **state)
 	guest_expect(b, &p, VSOCK_OP_SHUTDOWN);
 }
 
-static void slow_host_reader_holds_the_guest_back_and_loses_nothing(
+static void DV10_slow_host_reader_holds_the_guest_back_and_loses_nothing(
 	void **state)
 {
 	struct vsock_bench *b = *state;
@@ -227,7 +227,7 @@ static void slow_host_reader_holds_the_guest_back_and_loses_nothing(
 
 /* ---- ends ---- */
 
-static void guest_half_close_leaves_the_other_way_open(void **state)
+static void DV08_guest_half_close_leaves_the_other_way_open(void **state)
 {
 	struct vsock_bench *b = *state;
 	int fd = open_from_guest(b, 52, 1);
@@ -267,7 +267,7 @@ static void host_half_close_leaves_the_other_way_open(void **state)
 	assert_int_equal(p.flags, VSOCK_CLOSED);
 }
 
-static void guests_full_close_is_answered_after_its_last_byte(void **state)
+static void DV08_guests_full_close_is_answered_after_its_last_byte(void **state)
 {
 	struct vsock_bench *b = *state;
 	int fd = open_from_guest(b, 52, 1);
@@ -281,7 +281,7 @@ static void guests_full_close_is_answered_after_its_last_byte(void **state)
 	assert_memory_equal(p.data, "bye", 3);
 	assert_true(host_at_end(fd));
 	close(fd);
-	/* The ports are free at once. */
+	/* The ports are free at once (DV07). */
 	fd = open_from_guest(b, 52, 1);
 	close(fd);
 }
@@ -566,10 +566,10 @@ int main(void)
 		T(clients_wait_until_the_driver_is_ready),
 		T(host_data_stops_at_the_guests_credit_and_goes_on),
 		TP(host_data_stops_at_the_guests_credit_and_goes_on),
-		T(slow_host_reader_holds_the_guest_back_and_loses_nothing),
-		T(guest_half_close_leaves_the_other_way_open),
+		T(DV10_slow_host_reader_holds_the_guest_back_and_loses_nothing),
+		T(DV08_guest_half_close_leaves_the_other_way_open),
 		T(host_half_close_leaves_the_other_way_open),
-		T(guests_full_close_is_answered_after_its_last_byte),
+		T(DV08_guests_full_close_is_answered_after_its_last_byte),
 		T(bytes_held_survive_the_guests_close),
 		T(guest_that_stops_receiving_is_told_to_the_host),
 		T(reset_ends_all_connections),
