@@ -450,6 +450,73 @@ static void frames_without_sense_do_not_end_the_program(void **state)
 	offer_and_acknowledge(b, (uint8_t[]){ 10, 0, 2, 3 });
 }
 
+/* A segment in answer to @syn, with right checksums: what is wrong is inside,
+ * where a stack looks at it. @len: of the frame, even. */
+static void tcp(uint8_t *f, size_t len, const uint8_t *syn, uint8_t flags)
+{
+	uint8_t *ip = f + 14, *t = ip + 20;
+	uint32_t ack = (get16(syn + 38) << 16 | get16(syn + 40)) + 1;
+
+	ethernet(f, syn + 6, 0x0800);
+	memset(ip, 0, 20);
+	ip[0] = 0x45;
+	put16(ip + 2, (unsigned int)len - 14);
+	ip[8] = 64;
+	ip[9] = 6;
+	memcpy(ip + 12, syn + 30, 4);
+	memcpy(ip + 16, syn + 26, 4);
+	put16(ip + 10, 0xffff - sum(ip, 20, 0));
+	memcpy(t, syn + 36, 2);
+	memcpy(t + 2, syn + 34, 2);
+	put16(t + 4, 0);
+	put16(t + 6, flags & 2 ? 0 : 1);
+	put16(t + 8, ack >> 16);
+	put16(t + 10, ack & 0xffff);
+	t[13] = flags;
+	put16(t + 16, 0);
+	put16(t + 16, 0xffff - sum(t, len - 34, sum(ip + 12, 8, 6 +
+						     (unsigned int)len - 34)));
+}
+
+/* Options of every kind and length, data offsets, urgent pointers: on the way
+ * into a connection, inside of it, and out of it. */
+static void DN14_tcp_without_sense_does_not_end_the_program(void **state)
+{
+	static const uint8_t lens[] = { 0, 1, 2, 3, 4, 10, 40, 255 };
+	struct net_bench *b = *state;
+	const char *forward[] = { "18084:80" };
+	uint8_t frame[200], syn[60];
+	unsigned int at = 0;
+	const uint8_t *f;
+	int fd;
+
+	start(b, (struct net_user_config){ .forward = forward,
+					   .forward_count = 1 });
+	fd = connect_port(18084);
+	f = next(b, &at, is_arp);
+	arp(frame, 2, f + 6, f + 28);
+	net_bench_send(b, frame, 42);
+	memcpy(syn, next(b, &at, is_syn), 54);
+	srand(14);
+	for (unsigned int i = 0; i < 4000; i++) {
+		size_t len = 54 + 2 * (size_t)(rand() % 60);
+
+		for (size_t k = 34; k < len; k++)
+			frame[k] = (uint8_t)rand();
+		frame[46] = (uint8_t)(i % 3 ? 0x80 : rand());
+		frame[54] = (uint8_t)(rand() % 10);
+		frame[55] = lens[(unsigned int)rand() % sizeof(lens)];
+		if (i % 2)
+			put16(frame + 52, (unsigned int)(rand() % 3) * 0x7fff);
+		tcp(frame, len, syn, i < 500 ? 0x12 | (rand() & 0x28) :
+		    i < 2500 ? 0x30 | (rand() & 8) : (uint8_t)rand());
+		net_bench_send(b, frame, len);
+	}
+	close(fd);
+	forget_frames(b);
+	offer_and_acknowledge(b, (uint8_t[]){ 10, 0, 2, 3 });
+}
+
 static void passt_that_is_missing_is_named(void **state)
 {
 	struct net_bench *b = *state;
@@ -510,6 +577,7 @@ int main(int argc, char **argv)
 		TEST(a_program_that_hangs_is_ended),
 		TEST(R14_the_program_may_die),
 		TEST(frames_without_sense_do_not_end_the_program),
+		TEST(DN14_tcp_without_sense_does_not_end_the_program),
 		TEST(passt_that_is_missing_is_named),
 		TEST(passt_without_a_route_says_so),
 	};
