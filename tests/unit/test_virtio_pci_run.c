@@ -295,6 +295,37 @@ static void doorbells_that_cannot_be_had_come_as_exits(void **state)
 	echo_once(d, false);
 }
 
+/* A device that wrote there as a card of the host's would ring a bell. */
+static void Q05_a_buffer_in_a_bar_is_dropped(void **state)
+{
+	struct pci_driver *d = *state;
+	const uint64_t gpa = DRIVER_RAM_GPA + DRIVER_RAM_SIZE / 2;
+	const uint64_t at[] = { d->notify, d->common + C_STATUS, d->bar,
+				d->bar + 0x7000, BENCH_ECAM };
+	struct driver_done done;
+
+	d->bells.fail = -ENOSPC; /* kicks come as writes */
+	pci_driver_run(d, false);
+	memset(driver_ram_at(&d->ram, gpa, 16), 0, 16);
+	pci_driver_sync(d);
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
+		const struct driver_buf bufs[] = { { gpa, 1, false },
+						   { at[i], 1, true } };
+		unsigned int kicks = d->echo->kicks;
+
+		assert_true(driver_post(&d->ring[0], bufs, 2) >= 0);
+		mm_write(d, d->notify, 2, 0);
+		pci_driver_sync(d);
+		assert_true(driver_collect(&d->ring[0], &done));
+		assert_int_equal(done.len, 0);
+		assert_int_equal(d->echo->kicks, kicks + 1);
+	}
+	assert_int_equal(d->echo->v.queue[0].ring.counts.dropped,
+			 ARRAY_SIZE(at));
+	assert_int_equal(d->echo->served, 0);
+	assert_int_equal(c_read(d, C_STATUS), 15);
+}
+
 /* ---- saved state ---- */
 
 static const void *save(struct pci_driver *d, struct snap *s, size_t *len)
@@ -348,6 +379,41 @@ static void T32_save_load_save_is_byte_equal_and_interrupts_stay(void **state)
 	test_free(other);
 }
 
+/* A line that was up is up in the new machine, until the driver has seen it
+ * there. */
+static void T32_a_pending_line_is_pending_once_after_a_restore(void **state)
+{
+	struct pci_driver *d = *state;
+	struct pci_driver *other = test_calloc(1, sizeof(*other));
+	struct snap *s = snap_create();
+	struct snap *load;
+	const void *blob;
+	size_t len;
+
+	pci_driver_init(other);
+	driver_ram_alloc(&other->ram, 16, 16);
+	pci_driver_run(d, false);
+	pci_driver_sync(d);
+	queue_irq(d, 0);
+	blob = save(d, s, &len);
+	memcpy(other->ram.bytes, d->ram.bytes, DRIVER_RAM_SIZE);
+	assert_int_equal(level(other), 0);
+	assert_int_equal(snap_open(&load, blob, len, NULL), 0);
+	assert_int_equal(device_snapshot(other->dev, load), 0);
+	device_resume(other->dev);
+	pci_driver_sync(other);
+	assert_int_equal(level(other), 1);
+	pci_driver_find(other);
+	assert_int_equal(mm_read(other, other->isr, 1), 1);
+	assert_int_equal(level(other), 0);
+	pci_driver_sync(other);
+	assert_int_equal(level(other), 0);
+	snap_destroy(load);
+	snap_destroy(s);
+	pci_driver_finish(other);
+	test_free(other);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -361,7 +427,9 @@ int main(void)
 		T(T28_doorbells_follow_the_bar),
 		T(T28_io_goes_on_while_the_bar_moves_and_memory_is_off),
 		T(T30_no_interrupt_is_lost_between_raise_and_isr_read),
+		T(Q05_a_buffer_in_a_bar_is_dropped),
 		T(doorbells_that_cannot_be_had_come_as_exits),
+		T(T32_a_pending_line_is_pending_once_after_a_restore),
 		T(T32_save_load_save_is_byte_equal_and_interrupts_stay),
 	};
 
