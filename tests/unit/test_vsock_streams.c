@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -293,6 +294,51 @@ static void DV07_requests_without_end_are_limited(void **state)
 	free(b);
 }
 
+/* The guest takes no more: what the host still gets rid of is in its socket. */
+static void DV09_flood_from_the_host_stays_in_its_socket(void **state)
+{
+	struct vsock_bench *b = calloc(1, sizeof(*b));
+	struct vsock_packet p = { .op = VSOCK_OP_CREDIT_UPDATE,
+				  .host_port = 52, .guest_port = 1,
+				  .alloc = HELD };
+	uint64_t end = clock_mono_ms() + 20000;
+	uint8_t piece[4096];
+	struct vsock_packet got;
+	uint32_t sent = 0, seen = 0;
+	clock_t before;
+	ssize_t n;
+	int fd;
+
+	vsock_bench_init(b, 0);
+	vsock_bench_run(b, 4, 0);
+	fd = open_from_guest(b, 52, 1);
+	do {
+		for (uint32_t i = 0; i < sizeof(piece); i++)
+			piece[i] = byte_of(52, sent + i);
+		n = send(fd, piece, sizeof(piece), MSG_DONTWAIT);
+		sent += n > 0 ? (uint32_t)n : 0;
+	} while (n > 0);
+	assert_true(sent < 1u << 20);
+	before = clock();
+	poll(NULL, 0, 300);
+	assert_true(clock() - before < CLOCKS_PER_SEC / 10);
+	guest_data(b, 52, 1, "still", 5); /* the other way is open */
+	host_read(fd, piece, 5);
+	while (seen < sent) {
+		assert_true(clock_mono_ms() < end);
+		if (!guest_poll(b, &got))
+			continue;
+		for (uint32_t i = 0; i < got.len; i++)
+			assert_int_equal(got.data[i], byte_of(52, seen + i));
+		seen += got.len;
+		p.forwarded = seen;
+		guest_send(b, &p, NULL);
+	}
+	close(fd);
+	vsock_bench_finish(b);
+	free(b);
+}
+
 /* ---- DV15 ---- */
 
 struct racer {
@@ -358,6 +404,7 @@ int main(void)
 			streams_64_with_16_mib_each_way_keep_their_bytes),
 		cmocka_unit_test(streams_64_on_packed_rings_keep_their_bytes),
 		cmocka_unit_test(DV07_requests_without_end_are_limited),
+		cmocka_unit_test(DV09_flood_from_the_host_stays_in_its_socket),
 		cmocka_unit_test(
 			DV15_header_that_changes_is_used_as_it_was_checked),
 	};
