@@ -120,6 +120,7 @@ static void DB01_what_is_beyond_the_end_fails(void **state)
 	expect(blk_ask(c, BLK_T_IN, SECTORS - 2, 0, 1024), BLK_S_OK, 1025);
 }
 
+/* None at all is no whole sectors either (Q09). */
 static void DB02_data_that_is_no_whole_sectors_fails(void **state)
 {
 	struct blk_case *c = *state;

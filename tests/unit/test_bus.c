@@ -143,6 +143,7 @@ static void T04_access_that_overhangs_a_window_misses_both(void **state)
 	assert_int_equal(f->a.writes + f->b.reads + f->b.writes, 0);
 }
 
+/* T34: where nobody was added there is nobody. */
 static void G04_all_65536_ports_in_three_widths_read_all_ones(void **state)
 {
 	struct fixture *f = *state;

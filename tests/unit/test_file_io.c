@@ -140,7 +140,7 @@ static void DB10_failures_are_passed_on_and_an_end_is_one(void **state)
 	}
 }
 
-static void a_sync_is_repeated_only_when_it_was_interrupted(void **state)
+static void DB09_a_sync_is_repeated_only_when_it_was_interrupted(void **state)
 {
 	static const int interrupted[] = { -EINTR, -EINTR, 0 };
 	static const int failed[] = { -EIO, 0 };
@@ -158,7 +158,7 @@ int main(void)
 		cmocka_unit_test(DB10_what_is_cut_short_or_interrupted_goes_on),
 		cmocka_unit_test(DB10_failures_are_passed_on_and_an_end_is_one),
 		cmocka_unit_test(
-			a_sync_is_repeated_only_when_it_was_interrupted),
+			DB09_a_sync_is_repeated_only_when_it_was_interrupted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

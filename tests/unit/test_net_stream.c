@@ -167,7 +167,7 @@ static void a_slow_peer_pushes_back_and_loses_nothing(void **state)
 	close(fd);
 }
 
-static void R12_nothing_is_read_while_reception_is_off(void **state)
+static void R12_DN11_nothing_is_read_while_reception_is_off(void **state)
 {
 	struct net_bench *b = *state;
 	int fd = create_pair(b, SOCK_STREAM);
@@ -467,7 +467,7 @@ int main(void)
 		TEST(R14_a_peer_that_goes_takes_the_link_down),
 		TEST(a_peer_that_hangs_up_is_noticed_while_nobody_reads),
 		TEST(a_slow_peer_pushes_back_and_loses_nothing),
-		TEST(R12_nothing_is_read_while_reception_is_off),
+		TEST(R12_DN11_nothing_is_read_while_reception_is_off),
 		TEST(a_frame_too_large_is_kept_until_there_is_room),
 		TEST(a_frame_too_large_can_be_dropped),
 		TEST(frames_wait_over_a_stop),

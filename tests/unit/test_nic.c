@@ -158,7 +158,7 @@ static void DN02_frames_of_impossible_sizes_are_dropped(void **state)
 	}
 }
 
-static void DN02_more_pieces_than_we_take_are_dropped(void **state)
+static void DN02_as_many_pieces_as_a_ring_has_are_taken(void **state)
 {
 	struct nic_case *c = *state;
 	struct driver_buf bufs[QUEUE_IOV_MAX + 1];
@@ -396,7 +396,7 @@ int main(void)
 		PLAIN(a_plain_backend_sees_no_header),
 		TEST(DN01_a_chain_shorter_than_the_header_is_dropped),
 		TEST(DN02_frames_of_impossible_sizes_are_dropped),
-		TEST(DN02_more_pieces_than_we_take_are_dropped),
+		TEST(DN02_as_many_pieces_as_a_ring_has_are_taken),
 		TEST(DN03_bad_headers_are_dropped),
 		TEST(DN03_good_headers_reach_the_backend_as_they_are),
 		TEST(DN04_fields_that_mean_nothing_are_cleared),

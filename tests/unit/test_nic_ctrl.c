@@ -372,7 +372,7 @@ static void DN09_commands_without_their_feature_are_refused(void **state)
 				 ERR);
 }
 
-/* No head, or nowhere to answer: the chain comes back. */
+/* No head, or nowhere to answer (Q11): the chain comes back. */
 static void DN09_chains_that_are_no_command_come_back(void **state)
 {
 	struct nic_case *c = *state;

@@ -36,7 +36,7 @@ static int try_start(const struct driver_ram *ram, struct queue_params p,
 	return r;
 }
 
-static void queue_start_refuses_impossible_sizes(void **state)
+static void T10_impossible_sizes_are_refused(void **state)
 {
 	static const struct {
 		uint16_t size;
@@ -61,7 +61,8 @@ static void queue_start_refuses_impossible_sizes(void **state)
 	driver_ram_finish(&ram);
 }
 
-/* Rings at the very end of RAM fit to the byte, and not one step further. */
+/* Rings at the very end of RAM fit to the byte, and not one step further. The
+ * same by a device's registers is T11. */
 static void Q28_rings_lie_in_ram_and_aligned_or_the_start_fails(void **state)
 {
 	const uint64_t gpa = DRIVER_RAM_GPA, end = gpa + DRIVER_RAM_SIZE;
@@ -433,7 +434,7 @@ static void Q08_chain_of_more_than_32_bits_is_dropped(void **state)
 	munmap(bytes, GIB);
 }
 
-static void queue_drops_chains_of_too_many_pieces(void **state)
+static void DN02_chains_of_too_many_pieces_are_dropped(void **state)
 {
 	struct driver_buf bufs[256];
 	struct one_queue *f = one_queue_open(256, plain);
@@ -556,7 +557,7 @@ static void Q28_ring_that_turns_to_zeros_is_an_error_or_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(queue_start_refuses_impossible_sizes),
+		TEST(T10_impossible_sizes_are_refused),
 		TEST(Q28_rings_lie_in_ram_and_aligned_or_the_start_fails),
 		TEST(queue_that_is_not_started_has_nothing),
 		TEST(queue_pop_hands_out_what_the_driver_posted),
@@ -571,7 +572,7 @@ int main(void)
 		TEST(Q01_Q19_bad_chains_are_completed_with_nothing),
 		TEST(Q02_chain_longer_than_the_queue_is_dropped),
 		TEST(Q08_chain_of_more_than_32_bits_is_dropped),
-		TEST(queue_drops_chains_of_too_many_pieces),
+		TEST(DN02_chains_of_too_many_pieces_are_dropped),
 		TEST(queue_pop_passes_over_bad_chains_to_a_good_one),
 		TEST(Q20_same_head_twice_breaks_the_ring),
 		TEST(Q20_head_is_free_again_after_its_completion),
