@@ -53,6 +53,7 @@ static int setup(void **state, bool packed)
 	assert_int_equal(loop_create(&c->loop, NULL), 0);
 	make(c, fake_block(CASE_SIZE, false), &cfg);
 	blk_run(c, ALL_FEATURES);
+	front_sync(&c->front); /* the kick at the start */
 	return 0;
 }
 

@@ -314,6 +314,7 @@ static void a_rate_limit_delays_and_loses_nothing(void **state)
 
 	blk_replace(c, fake_block(CASE_SIZE, false), &cfg);
 	blk_run(c, ALL_FEATURES);
+	front_sync(&c->front);
 	start = clock_mono_ms();
 	for (unsigned int i = 0; i < 20; i++)
 		assert_true(post_read(c, i % 2, 512 * i) >= 0);
@@ -336,6 +337,7 @@ static void a_limited_device_can_be_reset_while_it_waits(void **state)
 	blk_replace(c, fake_block(CASE_SIZE, false), &cfg);
 	for (unsigned int i = 0; i < 3; i++) {
 		blk_run(c, ALL_FEATURES);
+		front_sync(&c->front);
 		for (unsigned int k = 0; k < 10; k++)
 			assert_true(post_read(c, 0, 512 * k) >= 0);
 		kick(c, 0);
