@@ -11,7 +11,8 @@ show their outcome. Columns: id, input, outcome, tests, remark. A test is one of
   fuzz:TARGET        tests/fuzz/fuzz_TARGET.c
   exhaustive:NUMBER  a property of tests/unit/queue_exhaustive.c
 
-Every id of the groups in FULL needs a row, and every row a test.
+Every id of the groups in FULL needs a row, and every row a test. A unit test
+whose name begins with such an id stands in that row.
 """
 
 import importlib.util
@@ -33,6 +34,9 @@ FULL = {'Q': 30, 'P': 14, 'T': 34, 'DB': 16, 'DN': 14, 'DC': 8, 'DR': 4,
 PART = {'B': 16, 'G': 18, 'I': 12}
 UNUSED = {'T33'}
 
+# A test function with ids before its sentence.
+NAMED = re.compile(r'^static void ((?:[A-Z]+[0-9]{2}_)+)(\w*)\(', re.MULTILINE)
+
 # Entries about features that are not offered. The remark says which one, and
 # the tests show that it is not.
 NOT_OFFERED = {'P11'}
@@ -51,6 +55,7 @@ class Tests:
         self.root = root
         self.files = {}
         self.parts = {}
+        self.named = list(named(root))
 
     def text(self, path):
         if path not in self.files:
@@ -106,6 +111,17 @@ class Tests:
         return f'{test}: no such kind of test'
 
 
+def named(root):
+    """Unit tests that carry ids: (id, test as a cell has it)."""
+    known = set(ids(FULL))
+    for path in csource.find(root, ('tests/unit',), '.c'):
+        file = os.path.basename(path)[:-2]
+        for match in NAMED.finditer(csource.read(root, path)):
+            for entry in match.group(1).split('_')[:-1]:
+                if entry in known:
+                    yield entry, f'unit:{file}:{"".join(match.groups())}'
+
+
 def parts(text):
     """The functions of a test program, and its main()."""
     code, _, table = csource.blank(text).partition('\nint main(')
@@ -149,7 +165,7 @@ def check(tests, text):
     """Violations of a table, and the ids of PART that have no row."""
     rows = text.split('\n')
     reports = []
-    seen = set()
+    seen = {}
     if rows[0].split('\t') != COLUMNS or rows.pop() != '':
         return [f'{TABLE}: no table of {", ".join(COLUMNS)}'], []
     for number, row in enumerate(rows[1:], 2):
@@ -162,11 +178,14 @@ def check(tests, text):
         elif cells[0] in seen:
             found.append(f'{cells[0]} a second time')
         else:
-            seen.add(cells[0])
+            seen[cells[0]] = cells[3].split()
             found += check_row(tests, cells)
         reports += [f'{TABLE}:{number}: {cells[0]}: {what}' for what in found]
     reports += [f'{TABLE}: {name} has no row' for name in ids(FULL)
                 if name not in seen]
+    reports += [f'{TABLE}: {entry}: {test} is missing'
+                for entry, test in tests.named
+                if entry in seen and test not in seen[entry]]
     return reports, [name for name in ids(PART) if name not in seen]
 
 
@@ -184,11 +203,12 @@ int main(void)
 '''
 
 
-def change(column, value):
-    """An edit: the first row of Q01 gets another cell."""
+def change(column, value, entry='P11'):
+    """An edit: the entry's row gets another cell."""
     def edit(text):
         rows = text.split('\n')
-        at = next(i for i, row in enumerate(rows) if row.startswith('Q01\t'))
+        at = next(i for i, row in enumerate(rows)
+                  if row.startswith(entry + '\t'))
         cells = rows[at].split('\t')
         cells[COLUMNS.index(column)] = value
         rows[at] = '\t'.join(cells)
@@ -208,27 +228,29 @@ PLANTS = (
     (lambda text: text.replace('outcome', 'result', 1), 'no table'),
     (change('tests', ''), 'no test'),
     (change('tests', ' '), 'no test'),
+    (change('tests', 'fuzz:queue_packed', 'P09'), 'taken_is_not_read_again is'),
     (change('input', ''), 'no input'),
     (change('outcome', ''), 'outcome'),
     (change('outcome', 'DROP/FINE'), 'outcome'),
-    (change('remark', 'not-offered: too hard'), 'is not offered'),
-    (lambda text: text.replace('not-offered: ', ''), 'is not offered'),
-    (change('remark', 'seen twice'), None),
-    (change('tests', 'unit:test_queue:no_such_test'), 'has no test'),
-    (change('tests', 'unit:test_queue:'), 'has no test'),
-    (change('tests', 'unit:test_queue'), 'has no test'),
-    (change('tests', 'unit:test_nothing:a_test'), 'there is no tests/unit'),
-    (change('tests', 'unit:test_words:main'), 'has no test main'),
-    (change('tests', 'unit:test_err:err_set_key_names_the_key'),
-     'does not speak of Q01'),
-    (change('tests', 'guest:no_such_case'), 'has no case'),
-    (change('tests', 'guest:hello'), None),
-    (change('tests', 'fuzz:no_such_target'), 'no fuzz target'),
-    (change('tests', 'fuzz:queue_split'), None),
-    (change('tests', 'exhaustive:99'), 'no property'),
-    (change('tests', 'exhaustive:it_ends'), 'no property'),
-    (change('tests', 'exhaustive:1'), None),
-    (change('tests', 'fuzz:queue_split gut:feeling'), 'no such kind'),
+    (change('remark', 'not-offered: too hard', 'P10'), 'is not offered'),
+    (change('remark', ''), 'is not offered'),
+    (change('remark', 'seen twice', 'P10'), None),
+    (change('tests', 'unit:test_queue:no_such_test', 'G03'), 'has no test'),
+    (change('tests', 'unit:test_queue:', 'G03'), 'has no test'),
+    (change('tests', 'unit:test_queue', 'G03'), 'has no test'),
+    (change('tests', 'unit:test_nothing:a_test', 'G03'),
+     'there is no tests/unit'),
+    (change('tests', 'unit:test_words:main', 'G03'), 'has no test main'),
+    (change('tests', 'unit:test_err:err_set_key_names_the_key', 'G03'),
+     'does not speak of G03'),
+    (change('tests', 'guest:no_such_case', 'G03'), 'has no case'),
+    (change('tests', 'guest:hello', 'G03'), None),
+    (change('tests', 'fuzz:no_such_target', 'G03'), 'no fuzz target'),
+    (change('tests', 'fuzz:queue_split', 'G03'), None),
+    (change('tests', 'exhaustive:99', 'G03'), 'no property'),
+    (change('tests', 'exhaustive:it_ends', 'G03'), 'no property'),
+    (change('tests', 'exhaustive:1', 'G03'), None),
+    (change('tests', 'fuzz:blk gut:feeling', 'G03'), 'no such kind'),
 )
 
 

@@ -123,7 +123,7 @@ static void DC01_output_without_room_waits_in_the_queue(void **state)
 	assert_memory_equal(t->chr[0].out, "01234567890123456789", 20);
 }
 
-static void reset_forgets_half_of_an_output(void **state)
+static void T18_reset_forgets_half_of_an_output(void **state)
 {
 	struct console_case *t = *state;
 
@@ -234,7 +234,7 @@ static void DC05_emergency_writes_have_a_rate(void **state)
 	assert_true(t->chr[0].out_len >= 1000);
 }
 
-static void each_queue_can_be_reset_alone(void **state)
+static void T21_each_queue_can_be_reset_alone(void **state)
 {
 	struct console_case *t = *state;
 
@@ -312,7 +312,7 @@ int main(void)
 		T1(output_goes_to_the_backend),
 		T1(DC03_all_buffers_of_a_chain_are_printed),
 		T1(DC01_output_without_room_waits_in_the_queue),
-		T1(reset_forgets_half_of_an_output),
+		T1(T18_reset_forgets_half_of_an_output),
 		T1(DC02_buffers_of_the_wrong_direction_are_dropped),
 		T1(input_comes_before_or_after_its_buffer),
 		T1(DC06_input_without_a_buffer_stays_outside),
@@ -320,7 +320,7 @@ int main(void)
 		T1(long_chain_gives_others_their_turn_and_arrives_whole),
 		TB(DC05_emergency_write_works_before_the_driver),
 		TB(DC05_emergency_writes_have_a_rate),
-		T1(each_queue_can_be_reset_alone),
+		T1(T21_each_queue_can_be_reset_alone),
 		TB(bad_configurations_are_refused_with_a_sentence),
 		TB(as_many_ports_as_there_are_queues),
 	};

@@ -335,7 +335,7 @@ static void guest_that_stops_receiving_is_told_to_the_host(void **state)
 
 /* ---- life ---- */
 
-static void reset_ends_all_connections(void **state)
+static void T18_reset_ends_all_connections(void **state)
 {
 	struct vsock_bench *b = *state;
 	struct vsock_counts counts;
@@ -382,7 +382,7 @@ static void pause_keeps_connections(void **state)
 	close(fd);
 }
 
-static void each_queue_can_be_reset_alone(void **state)
+static void T21_each_queue_can_be_reset_alone(void **state)
 {
 	struct vsock_bench *b = *state;
 	struct vsock_packet p;
@@ -572,9 +572,9 @@ int main(void)
 		T(DV08_guests_full_close_is_answered_after_its_last_byte),
 		T(bytes_held_survive_the_guests_close),
 		T(guest_that_stops_receiving_is_told_to_the_host),
-		T(reset_ends_all_connections),
+		T(T18_reset_ends_all_connections),
 		T(pause_keeps_connections),
-		T(each_queue_can_be_reset_alone),
+		T(T21_each_queue_can_be_reset_alone),
 		T(destroying_removes_the_socket_file),
 		T(bad_configurations_are_refused_with_a_sentence),
 		T(saving_after_loading_gives_the_same_bytes),
