@@ -258,7 +258,7 @@ static void DB03_nothing_changes_a_read_only_disk(void **state)
 	}
 }
 
-static void I09_a_file_that_was_cut_fails_only_what_is_gone(void **state)
+static void I09_DB10_a_file_that_was_cut_fails_only_what_is_gone(void **state)
 {
 	struct block_bench *t = *state;
 	uint8_t *buf = aligned_alloc(4096, MIB);
@@ -406,7 +406,7 @@ int main(void)
 		TEST(pieces_of_any_size_and_place_make_one_request),
 		TEST(DB01_ranges_that_are_not_the_disks_are_refused),
 		TEST(DB03_nothing_changes_a_read_only_disk),
-		TEST(I09_a_file_that_was_cut_fails_only_what_is_gone),
+		TEST(I09_DB10_a_file_that_was_cut_fails_only_what_is_gone),
 		TEST(what_ends_later_is_told_on_the_loop),
 		TEST(a_completion_may_submit_again),
 		TEST(DB15_overlapping_requests_have_some_order),

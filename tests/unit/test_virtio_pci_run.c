@@ -47,7 +47,7 @@ static int level(struct pci_driver *d)
 	return d->pci.line[PD_SLOT % PCI_LINES].level;
 }
 
-static void without_msix_interrupts_are_a_level_and_the_isr(void **state)
+static void T23_without_msix_interrupts_are_a_level_and_the_isr(void **state)
 {
 	struct pci_driver *d = *state;
 
@@ -281,6 +281,38 @@ static void T28_io_goes_on_while_the_bar_moves_and_memory_is_off(void **state)
 	}
 }
 
+/* By every width, on both queues, and with requests in between. */
+static void T13_a_running_queues_fields_do_not_reach_its_ring(void **state)
+{
+	static const uint64_t values[] = { 0, 1, 32, 0x8000, 0xffff,
+					   UINT64_MAX };
+	struct pci_driver *d = *state;
+	struct queue before;
+
+	pci_driver_run(d, true);
+	pci_driver_sync(d);
+	before = d->echo->v.queue[0].ring;
+	for (unsigned int i = 0; i < ARRAY_SIZE(values) * ECHO_QUEUES; i++) {
+		c_write(d, C_QUEUE_SEL, i % ECHO_QUEUES);
+		for (unsigned int off = C_QUEUE_SIZE; off < 0x3c; off += 2)
+			for (unsigned int len = 2; len <= 8; len *= 2)
+				if (off != C_QUEUE_VECTOR &&
+				    off + len <= 0x3c)
+					mm_write(d, d->common + off, len,
+						 values[i / ECHO_QUEUES]);
+		c_write(d, C_QUEUE_SEL, 0);
+		assert_int_equal(c_read(d, C_QUEUE_SIZE), 16);
+		if (i == 0)
+			assert_memory_equal(&before,
+					    &d->echo->v.queue[0].ring,
+					    sizeof(before));
+		c_write(d, C_QUEUE_VECTOR, 1);
+		echo_once(d, false);
+	}
+	assert_ptr_equal(before.desc, d->echo->v.queue[0].ring.desc);
+	assert_int_equal(c_read(d, C_STATUS), 15);
+}
+
 static void doorbells_that_cannot_be_had_come_as_exits(void **state)
 {
 	struct pci_driver *d = *state;
@@ -419,7 +451,7 @@ static void T32_a_pending_line_is_pending_once_after_a_restore(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(without_msix_interrupts_are_a_level_and_the_isr),
+		T(T23_without_msix_interrupts_are_a_level_and_the_isr),
 		T(with_msix_each_queue_has_its_vector),
 		T(T24_a_vector_past_the_table_reads_back_as_none),
 		T(T26_queues_may_share_a_vector_and_change_it),
@@ -427,6 +459,7 @@ int main(void)
 		T(T28_doorbells_follow_the_bar),
 		T(T28_io_goes_on_while_the_bar_moves_and_memory_is_off),
 		T(T30_no_interrupt_is_lost_between_raise_and_isr_read),
+		T(T13_a_running_queues_fields_do_not_reach_its_ring),
 		T(Q05_a_buffer_in_a_bar_is_dropped),
 		T(doorbells_that_cannot_be_had_come_as_exits),
 		T(T32_a_pending_line_is_pending_once_after_a_restore),
