@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/forward.h"
 #include "base/num.h"
 #include "board/keys.h"
 #include "board/parse.h"
@@ -130,6 +131,7 @@ static int parse_mac(struct config_net *n, const char *v, struct err *e)
 
 static int add_forward(struct config_net *n, const char *v, struct err *e)
 {
+	struct forward parsed;
 	int r;
 
 	if (n->forwards == CONFIG_MAX_FORWARDS)
@@ -137,6 +139,8 @@ static int add_forward(struct config_net *n, const char *v, struct err *e)
 			       CONFIG_MAX_FORWARDS);
 	r = parse_text(n->forward[n->forwards], sizeof(n->forward[0]), v,
 		       "forward", e);
+	if (!r)
+		r = forward_parse(&parsed, v, e);
 	if (!r)
 		n->forwards++;
 	return r;
