@@ -45,7 +45,7 @@ static int make(void **state, unsigned int ports)
 	for (unsigned int i = 0; i < ports; i++) {
 		port[i].chr = &t->chr[i];
 		port[i].name = names[i];
-		port[i].console = i == 2;
+		port[i].console = i != 1;
 	}
 	host = (struct virtio_host){"console0", &t->ram.mem, t->loop, &t->log};
 	if (console_create(&t->v, &cfg, &host, NULL) < 0)

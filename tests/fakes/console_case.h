@@ -34,8 +34,8 @@ struct console_case {
 	struct char_dev chr[CONSOLE_MAX_PORTS];
 };
 
-/* cmocka's setup: one port, PORTS ports (the second has a name, the third is a
- * console), one port without a driver; and teardown. */
+/* cmocka's setup: one console, PORTS ports (the second has a name, the others
+ * are consoles), one console without a driver; and teardown. */
 int console_case_one(void **state);
 int console_case_many(void **state);
 int console_case_bare(void **state);

@@ -174,8 +174,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.chr = calloc(PORTS, sizeof(*t.chr));
 	must(t.chr != NULL);
 	for (unsigned int i = 0; i < PORTS; i++)
-		port[i] = (struct console_port_config){ &t.chr[i],
-							i ? "n" : NULL, i > 1 };
+		port[i] = (struct console_port_config){
+			&t.chr[i], i ? "n" : NULL, i != 1
+		};
 	must(console_create(&t.v, &cfg, &host, NULL) == 0);
 	virtio_attach(t.v, &no_transport, NULL);
 	run(&t, CONSOLE_F_SIZE | CONSOLE_F_MULTIPORT);

@@ -21,16 +21,21 @@ static void configuration_tells_the_size(void **state)
 	assert_int_equal(front_get(&t->front, VREG_NUM_QUEUES), 2);
 }
 
-static void resize_changes_the_configuration_once(void **state)
+static void expect_config_irqs(struct console_case *t, unsigned int n)
+{
+	while (atomic_load(&t->front.config_irqs) < n)
+		front_wait(&t->front);
+}
+
+static void resize_changes_the_configuration(void **state)
 {
 	struct console_case *t = *state;
 	unsigned int before = atomic_load(&t->front.config_irqs);
 	uint32_t generation = front_get(&t->front, VREG_CONFIG_GENERATION);
 
 	console_resize(t->v, 132, 50);
-	console_resize(t->v, 132, 50);
-	assert_int_equal(atomic_load(&t->front.config_irqs), before + 1);
 	assert_int_equal(front_config(&t->front, 0, 4), 132 | 50 << 16);
+	expect_config_irqs(t, before + 1);
 	assert_true(front_get(&t->front, VREG_CONFIG_GENERATION) != generation);
 }
 
@@ -71,6 +76,31 @@ static void T22_size_read_between_equal_generations_is_one(void **state)
 	atomic_store(&d.stop, true);
 	pthread_join(thread, NULL);
 	assert_true(whole > 0);
+}
+
+static void size_is_told_again_to_a_driver_that_missed_it(void **state)
+{
+	struct console_case *t = *state;
+
+	expect_config_irqs(t, 3); /* since DRIVER_OK, without a resize */
+}
+
+static void named_port_alone_is_a_byte_stream(void **state)
+{
+	struct console_case *t = *state;
+	struct virtio_host host = {"console1", &t->ram.mem, t->loop, &t->log};
+	struct console_port_config port = {&t->chr[1], "x", false};
+	const struct console_config cfg = {1, &port, 80, 25};
+	struct virtio *v;
+
+	assert_int_equal(console_create(&v, &cfg, &host, NULL), 0);
+	assert_int_equal(v->queues, 4);
+	assert_true(v->offered & CONSOLE_F_MULTIPORT);
+	assert_false(v->offered & (CONSOLE_F_SIZE | CONSOLE_F_EMERG_WRITE));
+	virtio_config_write(v, CONSOLE_EMERG_WR, 4, 'A');
+	assert_int_equal(t->chr[1].out_len, 0);
+	console_resize(v, 10, 10);
+	virtio_destroy(v);
 }
 
 static void output_goes_to_the_backend(void **state)
@@ -307,8 +337,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T1(configuration_tells_the_size),
-		T1(resize_changes_the_configuration_once),
+		T1(resize_changes_the_configuration),
 		T1(T22_size_read_between_equal_generations_is_one),
+		T1(size_is_told_again_to_a_driver_that_missed_it),
+		TB(named_port_alone_is_a_byte_stream),
 		T1(output_goes_to_the_backend),
 		T1(DC03_all_buffers_of_a_chain_are_printed),
 		T1(DC01_output_without_room_waits_in_the_queue),

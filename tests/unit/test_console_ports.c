@@ -205,6 +205,25 @@ static void saving_after_loading_gives_the_same_bytes(void **state)
 	free(again);
 }
 
+static void size_that_changed_since_the_saving_is_told(void **state)
+{
+	struct console_case *t = *state;
+	const uint8_t *tail;
+	uint8_t *blob;
+	size_t len;
+
+	bring_up(t);
+	blob = front_save(&t->front, &len);
+	console_resize(t->v, 100, 40);
+	front_sync(&t->front);
+	assert_int_equal(front_load(&t->front, blob, len), 0);
+	front_sync(&t->front);
+	tail = console_expect(t, 0, CONSOLE_RESIZE, 4);
+	assert_int_equal(le16_at(tail), 100);
+	assert_int_equal(le16_at(tail + 2), 40);
+	free(blob);
+}
+
 #define TN(name)                                                 \
 	cmocka_unit_test_setup_teardown(name, console_case_many, \
 					console_case_end)
@@ -222,6 +241,7 @@ int main(void)
 		TN(driver_that_asks_for_ever_costs_nothing),
 		TN(without_multiport_only_port_0_exists),
 		TN(saving_after_loading_gives_the_same_bytes),
+		TN(size_that_changed_since_the_saving_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

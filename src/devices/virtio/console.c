@@ -17,6 +17,11 @@
 #define OUTPUT_AT_ONCE 65536 /* of one port, before others get their turn */
 #define EMERGENCY_RATE 65536 /* bytes per second */
 
+/* A driver that is told of the size before it has its terminal forgets it and
+ * does not say so (Linux, until hvc0 is made): it is told some more times. */
+#define ANNOUNCE_FIRST_NS UINT64_C(10000000)
+#define ANNOUNCE_LAST_NS  UINT64_C(10000000000)
+
 /* ---- a port's bytes ---- */
 
 static struct console_port *port_of(struct console *con, unsigned int queue)
@@ -121,14 +126,31 @@ static void on_writable(void *ctx)
 
 /* ---- the device ---- */
 
+/* The size is news from here on; the loop passes it on. */
+static void announce(struct console *con)
+{
+	con->announce_ns = ANNOUNCE_FIRST_NS;
+	loop_arm(con->timer, 1);
+}
+
 static void on_timer(void *ctx, uint32_t events)
 {
 	struct console *con = ctx;
+	bool news;
 
 	pthread_mutex_lock(&con->lock);
 	if (con->running)
 		console_ctrl_send(con);
+	news = con->running && con->announce_ns;
+	if (news) {
+		loop_arm(con->timer, con->announce_ns);
+		con->announce_ns = con->announce_ns < ANNOUNCE_LAST_NS
+					   ? 10 * con->announce_ns
+					   : 0;
+	}
 	pthread_mutex_unlock(&con->lock);
+	if (news)
+		virtio_config_changed(&con->v);
 }
 
 static void serve(struct console *con, unsigned int n)
@@ -156,22 +178,28 @@ static void console_kick(struct virtio *v, unsigned int n)
 	pthread_mutex_unlock(&con->lock);
 }
 
-static void set_running(struct console *con, bool on)
-{
-	pthread_mutex_lock(&con->lock);
-	con->running = on;
-	pthread_mutex_unlock(&con->lock);
-}
-
+/* With control messages the size is one of them. */
 static int console_start(struct virtio *v)
 {
-	set_running(console_of(v), true);
+	struct console *con = console_of(v);
+
+	pthread_mutex_lock(&con->lock);
+	con->running = true;
+	if (con->cols && virtio_has(v, CONSOLE_F_SIZE) &&
+	    !virtio_has(v, CONSOLE_F_MULTIPORT))
+		announce(con);
+	pthread_mutex_unlock(&con->lock);
 	return 0;
 }
 
 static void console_stop(struct virtio *v)
 {
-	set_running(console_of(v), false);
+	struct console *con = console_of(v);
+
+	pthread_mutex_lock(&con->lock);
+	con->running = false;
+	con->announce_ns = 0;
+	pthread_mutex_unlock(&con->lock);
 }
 
 static void console_stop_queue(struct virtio *v, unsigned int n)
@@ -214,11 +242,12 @@ void console_resize(struct virtio *v, uint16_t cols, uint16_t rows)
 	pthread_mutex_lock(&con->lock);
 	con->cols = cols;
 	con->rows = rows;
-	if (con->port[0].ready)
+	if (con->port[0].ready && con->port[0].console)
 		con->port[0].owes |= OWES_RESIZE;
+	if (con->running)
+		announce(con);
 	pthread_mutex_unlock(&con->lock);
-	virtio_config_end(v, true);
-	loop_arm(con->timer, 1);
+	virtio_config_end(v, false);
 }
 
 uint64_t console_ignored(struct virtio *v)
@@ -263,7 +292,7 @@ static void console_config_write(struct virtio *v, uint32_t off,
 	struct console *con = console_of(v);
 	const uint8_t byte = (uint8_t)value;
 
-	if (off != CONSOLE_EMERG_WR)
+	if (off != CONSOLE_EMERG_WR || !con->port[0].console)
 		return;
 	pthread_mutex_lock(&con->lock);
 	if (rate_take(&con->emergency, 1, clock_mono_ns()) ||
@@ -289,6 +318,20 @@ static void snap_port(struct console_port *p, struct snap *s)
 	snap_end(s);
 }
 
+/* The size is the host's; what is saved is what the driver has been told. */
+static void snap_size(struct console *con, struct snap *s)
+{
+	struct console_port *p = &con->port[0];
+	uint16_t cols = con->cols;
+	uint16_t rows = con->rows;
+
+	snap_u16(s, "cols", &cols);
+	snap_u16(s, "rows", &rows);
+	if (snap_loading(s) && (cols != con->cols || rows != con->rows) &&
+	    p->ready && p->console)
+		p->owes |= OWES_RESIZE;
+}
+
 static int console_snapshot(struct virtio *v, struct snap *s)
 {
 	struct console *con = console_of(v);
@@ -300,6 +343,8 @@ static int console_snapshot(struct virtio *v, struct snap *s)
 	pthread_mutex_lock(&con->lock);
 	for (unsigned int i = 0; i < con->ports && !snap_error(s); i++)
 		snap_port(&con->port[i], s);
+	if (!snap_error(s))
+		snap_size(con, s);
 	pthread_mutex_unlock(&con->lock);
 	return snap_error(s);
 }
@@ -360,7 +405,7 @@ static void init_ports(struct console *con, const struct console_config *cfg)
 		p->con = con;
 		p->number = i;
 		p->chr = cfg->port[i].chr;
-		p->console = !i || cfg->port[i].console;
+		p->console = cfg->port[i].console;
 		if (name)
 			memcpy(p->name, name, strlen(name));
 	}
@@ -370,19 +415,23 @@ int console_create(struct virtio **out, const struct console_config *cfg,
 		   const struct virtio_host *host, struct err *err)
 {
 	const struct rate_config rate = { .bytes_per_s = EMERGENCY_RATE };
-	bool multiport = cfg->ports > 1;
-	uint64_t features = CONSOLE_F_EMERG_WRITE;
+	uint64_t features = 0;
 	struct console *con;
+	bool multiport;
 	int r = check(cfg, err);
 
 	*out = NULL;
 	if (r < 0)
 		return r;
+	/* A name is a control message. */
+	multiport = cfg->ports > 1 || cfg->port[0].name;
 	con = calloc(1, sizeof(*con));
 	if (!con)
 		return err_set(err, -ENOMEM, "%s: out of memory", host->id);
 	features |= multiport ? CONSOLE_F_MULTIPORT : 0;
-	features |= cfg->cols && cfg->rows ? CONSOLE_F_SIZE : 0;
+	features |= cfg->port[0].console
+			    ? CONSOLE_F_SIZE | CONSOLE_F_EMERG_WRITE
+			    : 0;
 	pthread_mutex_init(&con->lock, NULL);
 	con->cols = cfg->cols;
 	con->rows = cfg->rows;

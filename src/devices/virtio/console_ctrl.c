@@ -21,7 +21,7 @@ static void owe_first(struct console_port *p)
 		p->owes |= OWES_CONSOLE;
 	if (p->name[0])
 		p->owes |= OWES_NAME;
-	if (!p->number && virtio_has(&p->con->v, CONSOLE_F_SIZE))
+	if (!p->number && p->con->cols)
 		p->owes |= OWES_RESIZE;
 }
 

@@ -37,11 +37,12 @@ struct console_port {
 struct console {
 	struct virtio v;
 	unsigned int ports;
-	struct loop_source *timer; /* brings console_resize() to the loop */
+	struct loop_source *timer; /* brings a new size to the loop */
 	pthread_mutex_t lock;      /* guards every field below */
 	bool running;
 	uint16_t cols;
 	uint16_t rows;
+	uint64_t announce_ns; /* until the size is told once more; 0: not */
 	uint64_t ignored;
 	struct rate emergency;
 	struct console_port port[CONSOLE_MAX_PORTS];
