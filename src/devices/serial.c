@@ -72,6 +72,7 @@ struct serial {
 	struct device dev;
 	struct irq irq;
 	struct char_dev *chr; /* not owned */
+	bool input;           /* it is ours */
 	bool line;            /* what irq was set to last */
 	bool thre_pending;    /* the THRE interrupt, until IIR reports it */
 	unsigned int sending; /* bytes that char_write() has not taken yet */
@@ -148,7 +149,7 @@ static void receive(struct serial *u, uint8_t byte)
 static void take(struct serial *u, size_t max)
 {
 	uint8_t bytes[FIFO_SIZE];
-	size_t n = char_read(u->chr, bytes, max);
+	size_t n = u->input ? char_read(u->chr, bytes, max) : 0;
 
 	for (size_t i = 0; i < n; i++)
 		receive(u, bytes[i]);
@@ -452,7 +453,8 @@ static void serial_destroy(struct device *dev)
 {
 	struct serial *u = container_of(dev, struct serial, dev);
 
-	char_listen(u->chr, (struct char_listener){ NULL, NULL });
+	if (u->input)
+		char_listen(u->chr, (struct char_listener){ NULL, NULL });
 	device_finish(dev);
 	free(u);
 }
@@ -466,7 +468,7 @@ static const struct device_ops serial_ops = {
 };
 
 int serial_create(struct device **out, const char *id, struct irq irq,
-		  struct char_dev *chr, const struct log *log)
+		  struct char_dev *chr, bool input, const struct log *log)
 {
 	struct serial *u = calloc(1, sizeof(*u));
 
@@ -476,9 +478,11 @@ int serial_create(struct device **out, const char *id, struct irq irq,
 	device_init(&u->dev, &serial_ops, id);
 	u->irq = irq;
 	u->chr = chr;
+	u->input = input;
 	u->divisor[0] = 12; /* 9600 baud */
 	u->msr = MSR_CTS | MSR_DSR | MSR_DCD;
 	*out = &u->dev;
-	char_listen(chr, (struct char_listener){ on_readable, u });
+	if (input)
+		char_listen(chr, (struct char_listener){ on_readable, u });
 	return 0;
 }

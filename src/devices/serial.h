@@ -6,6 +6,8 @@
 #ifndef VIREO_DEVICES_SERIAL_H
 #define VIREO_DEVICES_SERIAL_H
 
+#include <stdbool.h>
+
 #include "backends/char.h"
 #include "base/log.h"
 #include "devices/device.h"
@@ -14,9 +16,10 @@
 
 /*
  * @chr is attached (not owned) and must outlive the device. Output bytes go to
- * it one by one; input is fetched from it as the receive FIFO has room.
+ * it one by one; input is fetched from it as the receive FIFO has room. Without
+ * @input the input is left to another device, and so is the listener.
  */
 int serial_create(struct device **out, const char *id, struct irq irq,
-		  struct char_dev *chr, const struct log *log);
+		  struct char_dev *chr, bool input, const struct log *log);
 
 #endif

@@ -55,9 +55,9 @@ static void serial_keeps_its_registers_and_its_fifo(void **state)
 	struct device *b;
 
 	assert_int_equal(serial_create(&a, "a", fake_irq(&irq[0]), &chr[0],
-				       NULL), 0);
+				       true, NULL), 0);
 	assert_int_equal(serial_create(&b, "b", fake_irq(&irq[1]), &chr[1],
-				       NULL), 0);
+				       true, NULL), 0);
 	assert_snap_trip(a, b);
 	dev_write(a, 0, 3, 1, 0x83); /* divisor */
 	dev_write(a, 0, 0, 1, 3);
@@ -86,9 +86,9 @@ static void S15_serial_interrupt_that_was_pending_is_raised(void **state)
 	struct device *b;
 
 	assert_int_equal(serial_create(&a, "a", fake_irq(&irq[0]), &chr[0],
-				       NULL), 0);
+				       true, NULL), 0);
 	assert_int_equal(serial_create(&b, "b", fake_irq(&irq[1]), &chr[1],
-				       NULL), 0);
+				       true, NULL), 0);
 	dev_write(a, 0, 4, 1, 0x0b);
 	dev_write(a, 0, 1, 1, 0x02); /* THRE: at once */
 	assert_int_equal(irq[0].level, 1);

@@ -31,7 +31,7 @@ static int setup(void **state)
 
 	*state = b;
 	return serial_create(&b->dev, "serial0", fake_irq(&b->irq), &b->chr,
-			     NULL);
+			     true, NULL);
 }
 
 static int teardown(void **state)
@@ -455,6 +455,32 @@ static void T02_any_sequence_of_accesses_is_survived(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Another device has the console; this one is for early output. */
+static void serial_without_input_leaves_it_to_its_owner(void **state)
+{
+	struct bench *b = *state;
+	struct char_dev chr = { .in = "for another", .in_len = 11 };
+	const struct char_listener other = { .ctx = &chr };
+	struct device *dev = b->dev;
+	struct device *mute;
+
+	chr.listener = other;
+	assert_int_equal(serial_create(&mute, "serial1", fake_irq(&b->irq),
+				       &chr, false, NULL),
+			 0);
+	b->dev = mute;
+	out(b, MCR, 0x0b);
+	out(b, IER, 0x0f);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(in(b, LSR) & 1, 0);
+	out(b, THR, 'x');
+	assert_int_equal(chr.out_len, 1);
+	assert_int_equal(chr.in_at, 0);
+	b->dev = dev;
+	device_destroy(mute);
+	assert_ptr_equal(chr.listener.ctx, &chr);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +507,7 @@ int main(void)
 		T(T02_read_only_registers_ignore_writes),
 		T(T02_wide_accesses_are_byte_accesses),
 		T(T02_any_sequence_of_accesses_is_survived),
+		T(serial_without_input_leaves_it_to_its_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,7 +140,7 @@ static int add_serial(struct board *board)
 {
 	struct device *dev;
 	int r = serial_create(&dev, "serial0", board_irq(board, IRQ_SERIAL0),
-			      board->console, board->log);
+			      board->console, true, board->log);
 
 	if (!r)
 		r = board_add_device(board, dev);
