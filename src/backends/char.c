@@ -28,7 +28,8 @@ int char_create(struct char_dev **out, const struct char_config *cfg,
 	if (!chr)
 		return err_set(err, -ENOMEM, "console: out of memory");
 	if (cfg->kind == CHAR_PTY)
-		r = char_pty_create(&chr->link, cfg->tap, loop, log, err);
+		r = char_pty_create(&chr->link, cfg->path, cfg->tap, loop, log,
+				    err);
 	else if (cfg->kind == CHAR_SOCKET)
 		r = char_socket_create(&chr->link, cfg->path, cfg->tap, loop,
 				       log, err);

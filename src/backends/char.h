@@ -58,7 +58,9 @@ struct char_config {
 	int out_fd; /* -1: output is dropped. Duplicated. */
 	struct char_tap tap;
 	enum char_kind kind;
-	const char *path; /* CHAR_SOCKET; copied */
+	/* CHAR_SOCKET: where it is. CHAR_PTY: NULL, or where a symbolic link to
+	 * the terminal shall be, until the end. Copied. */
+	const char *path;
 };
 
 int char_create(struct char_dev **out, const struct char_config *cfg,
@@ -89,7 +91,8 @@ void char_resume(struct char_dev *chr);
 /* Bytes dropped so far because nobody read. */
 uint64_t char_dropped(struct char_dev *chr);
 
-/* Where to connect: the terminal's or the socket's path; NULL: nowhere. */
+/* Where to connect: the terminal's (its link's, if there is one) or the
+ * socket's path; NULL: nowhere. */
 const char *char_path(const struct char_dev *chr);
 
 #endif

@@ -44,8 +44,9 @@ const char *char_link_path(const struct char_link *link);
 
 /* ---- the two kinds ---- */
 
-int char_pty_create(struct char_link **out, struct char_tap tap,
-		    struct loop *loop, const struct log *log, struct err *err);
+int char_pty_create(struct char_link **out, const char *path,
+		    struct char_tap tap, struct loop *loop,
+		    const struct log *log, struct err *err);
 int char_socket_create(struct char_link **out, const char *path,
 		       struct char_tap tap, struct loop *loop,
 		       const struct log *log, struct err *err);

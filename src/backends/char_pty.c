@@ -4,6 +4,9 @@
  * us alone: nobody has the other side open until a client comes, and again when
  * it has gone, which the master side sees as a hang-up. Nothing tells of a
  * hang-up's end, so the terminal's node is watched for being opened.
+ *
+ * A link that somebody's end has left behind is replaced: it leads nowhere, or
+ * to our own terminal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -24,6 +28,7 @@ struct pty {
 	struct char_source source;
 	struct char_link *link; /* not owned */
 	char path[64];
+	char *at;   /* owned; our symbolic link, or NULL */
 	int master; /* owned */
 	int watch;  /* owned; inotify */
 	struct loop_source *opened;
@@ -51,11 +56,51 @@ static void gone(struct char_source *source)
 	look(container_of(source, struct pty, source));
 }
 
+/* Does the link @at lead to our terminal? */
+static bool is_ours(const struct pty *p, const char *at)
+{
+	char to[sizeof(p->path)];
+	ssize_t n = readlink(at, to, sizeof(to));
+
+	return n == (ssize_t)strlen(p->path) && !memcmp(to, p->path, (size_t)n);
+}
+
+/* A link that leads nowhere. */
+static bool dangles(const char *at)
+{
+	struct stat st;
+
+	return lstat(at, &st) == 0 && S_ISLNK(st.st_mode) &&
+	       stat(at, &st) < 0 && errno == ENOENT;
+}
+
+static int make_link(struct pty *p, const char *at)
+{
+	char *copy = strdup(at);
+
+	if (!copy)
+		return -ENOMEM;
+	if (is_ours(p, at) || dangles(at))
+		unlink(at);
+	if (symlink(p->path, at) < 0) {
+		int r = -errno;
+
+		free(copy);
+		return r;
+	}
+	p->at = copy;
+	p->source.path = copy;
+	return 0;
+}
+
 static void destroy(struct char_source *source)
 {
 	struct pty *p = container_of(source, struct pty, source);
 
 	loop_remove(p->opened);
+	if (p->at && is_ours(p, p->at))
+		unlink(p->at);
+	free(p->at);
 	fd_close(&p->watch);
 	fd_close(&p->master);
 	free(p);
@@ -98,8 +143,9 @@ static int open_pty(struct pty *p)
 	return 0;
 }
 
-int char_pty_create(struct char_link **out, struct char_tap tap,
-		    struct loop *loop, const struct log *log, struct err *err)
+int char_pty_create(struct char_link **out, const char *path,
+		    struct char_tap tap, struct loop *loop,
+		    const struct log *log, struct err *err)
 {
 	struct pty *p = calloc(1, sizeof(*p));
 	int r;
@@ -111,10 +157,18 @@ int char_pty_create(struct char_link **out, struct char_tap tap,
 	p->watch = -1;
 	p->source = (struct char_source){ p->path, gone, destroy };
 	r = open_pty(p);
+	if (r < 0)
+		err_set(err, r, "console: no pseudo-terminal: %s",
+			strerror(-r));
+	if (!r && path) {
+		r = make_link(p, path);
+		if (r < 0)
+			err_set(err, r, "console: link %s: %s", path,
+				strerror(-r));
+	}
 	if (r < 0) {
 		destroy(&p->source);
-		return err_set(err, r, "console: no pseudo-terminal: %s",
-			       strerror(-r));
+		return r;
 	}
 	r = char_link_create(&p->link, &p->source, tap, loop, log, err);
 	if (r < 0) {

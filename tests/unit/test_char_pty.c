@@ -2,8 +2,10 @@
 /* backends/char_pty.c: clients of a pseudo-terminal come and go. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -214,6 +216,73 @@ static void destroying_with_a_client_hangs_it_up(void **state)
 	close(fd);
 }
 
+/* ---- links ---- */
+
+static struct char_dev *at(struct bench *b, const char *path, int *code)
+{
+	const struct char_config cfg = { .in_fd = -1, .out_fd = -1,
+					 .kind = CHAR_PTY, .path = path };
+	struct err err = { 0 };
+	struct char_dev *chr;
+
+	*code = char_create(&chr, &cfg, b->loop, &b->log, &err);
+	if (*code < 0)
+		assert_non_null(strstr(err.text, path));
+	return chr;
+}
+
+static void link_leads_to_the_terminal_until_the_end(void **state)
+{
+	char dir[] = "/tmp/vireo-pty-XXXXXX";
+	struct bench *b = *state;
+	struct char_dev *chr;
+	char path[64];
+	struct stat st;
+	int code;
+	int fd;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/console", dir);
+	chr = at(b, path, &code);
+	assert_int_equal(code, 0);
+	assert_string_equal(char_path(chr), path);
+	fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(isatty(fd));
+	close(fd);
+	/* Another one does not take it away. */
+	assert_null(at(b, path, &code));
+	assert_int_equal(code, -EEXIST);
+	char_destroy(chr, 0);
+	assert_int_equal(lstat(path, &st), -1);
+	/* One that a crash has left is replaced, another stays. */
+	assert_int_equal(symlink("/dev/pts/987654", path), 0);
+	chr = at(b, path, &code);
+	assert_int_equal(code, 0);
+	unlink(path);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	char_destroy(chr, 0);
+	assert_int_equal(lstat(path, &st), 0);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void link_in_a_wrong_place_leaves_nothing(void **state)
+{
+	struct bench *b = *state;
+	int before = dup(0);
+	int after;
+	int code;
+
+	assert_null(at(b, "/nowhere/console", &code));
+	assert_int_equal(code, -ENOENT);
+	assert_null(at(b, "/", &code));
+	assert_int_equal(code, -EEXIST);
+	close(before);
+	after = dup(0);
+	assert_int_equal(before, after);
+	close(after);
+}
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, setup, char_bench_teardown)
 
@@ -228,6 +297,8 @@ int main(void)
 		T(DC07_closing_tells_who_waits_for_room),
 		T(idle_terminal_costs_no_time),
 		T(destroying_with_a_client_hangs_it_up),
+		T(link_leads_to_the_terminal_until_the_end),
+		T(link_in_a_wrong_place_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
