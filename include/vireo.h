@@ -118,8 +118,8 @@ VIREO_API int vireo_config_print(const struct vireo_config *cfg, char **json);
 
 /* Descriptors in place of paths, duplicated at once: the caller keeps its own.
  * "kvm": an open /dev/kvm. "console-in", "console-out": what console=stdio
- * stands for; without them the guest reads an end of input, and its output is
- * dropped. */
+ * stands for, whichever console that is; without them the guest reads an end of
+ * input, and its output is dropped. */
 VIREO_API int vireo_config_set_fd(struct vireo_config *cfg, const char *name,
 				  int fd, struct vireo_error *err);
 
@@ -184,6 +184,18 @@ VIREO_API int vireo_event_fd(const struct vireo_vm *vm);
 /* Presses the ACPI power button: the guest is asked to shut down. VIREO_ESTATE
  * when it does not listen (yet, or at all). */
 VIREO_API int vireo_power_button(struct vireo_vm *vm);
+
+/* The terminal behind console=stdio has this size now, or already before the
+ * start; a virtio console tells the guest, a serial port cannot. Any number of
+ * times, from any thread. VIREO_EINVAL: more than 65535. */
+VIREO_API int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
+				   unsigned int rows);
+
+/* Where to connect to the @index-th console: the path of a pseudo-terminal (or
+ * of the link to it), or of a socket. NULL: it is neither, or there is no such
+ * console. Owned by @vm, valid until vireo_destroy(). */
+VIREO_API const char *vireo_console_path(const struct vireo_vm *vm,
+					 size_t index);
 
 /* Ends the VM now, whatever the guest does. Returns at once; vireo_wait()
  * tells when it has ended. The first end reason wins. */

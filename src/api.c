@@ -388,6 +388,20 @@ int vireo_power_button(struct vireo_vm *vm)
 	return vm_power_button(vm) < 0 ? VIREO_ESTATE : 0;
 }
 
+int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
+			 unsigned int rows)
+{
+	if (!vm || cols > UINT16_MAX || rows > UINT16_MAX)
+		return VIREO_EINVAL;
+	vm_console_resize(vm, (uint16_t)cols, (uint16_t)rows);
+	return 0;
+}
+
+const char *vireo_console_path(const struct vireo_vm *vm, size_t index)
+{
+	return vm ? vm_console_path(vm, index) : NULL;
+}
+
 void vireo_stop(struct vireo_vm *vm)
 {
 	if (vm)
@@ -438,7 +452,7 @@ static void vm_rows(struct vireo_vm *vm,
 	fn(ctx, &row);
 	/* The console's lock comes before the VM's: a line may be a panic. */
 	row.name = "console bytes dropped";
-	row.value = char_dropped(vm->console);
+	row.value = vm_console_dropped(vm);
 	fn(ctx, &row);
 }
 

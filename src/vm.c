@@ -28,7 +28,6 @@
 #include "base/num.h"
 #include "devices/acpi_pm.h"
 
-#define FLUSH_MS 2000 /* console output at the end */
 /* ---- building ---- */
 
 static int vm_build(struct vireo_vm *vm, struct err *err)
@@ -39,6 +38,8 @@ static int vm_build(struct vireo_vm *vm, struct err *err)
 	b->cfg = vm->cfg;
 	b->log = &vm->log;
 	b->console = vm->console;
+	b->cols = vm->cols;
+	b->rows = vm->rows;
 	b->loop = vm->loop;
 	b->signal = (struct machine_signal){ vm_on_machine_event, vm };
 	b->mark = vm_on_mark;
@@ -76,7 +77,7 @@ static void vm_unbuild(struct vireo_vm *vm)
 
 static void stop_vcpus(struct vireo_vm *vm)
 {
-	char_cancel(vm->console);
+	vm_cancel_consoles(vm, true);
 	pthread_mutex_lock(&vm->board_lock);
 	for (unsigned int i = 0; i < vm->cfg->cpus; i++)
 		vcpu_kick(&vm->vcpu[i]);
@@ -85,7 +86,7 @@ static void stop_vcpus(struct vireo_vm *vm)
 		stats_merge(&vm->total, &vm->vcpu[i].stats);
 	}
 	pthread_mutex_unlock(&vm->board_lock);
-	char_resume(vm->console);
+	vm_cancel_consoles(vm, false);
 }
 
 /* Called with the board lock held. */
@@ -156,36 +157,6 @@ static void supervise(void *ctx, uint32_t events)
 
 /* ---- the life of a VM ---- */
 
-static int open_console(struct vireo_vm *vm, const struct vm_fds *fds,
-			struct err *err)
-{
-	struct char_config cfg = {
-		.in_fd = -1,
-		.out_fd = -1,
-		.tap = { vm_on_output, vm },
-	};
-	int file = -1;
-	int r;
-
-	if (vm->cfg->console == CONSOLE_STDIO) {
-		cfg.in_fd = fds->console_in;
-		cfg.out_fd = fds->console_out;
-	} else if (vm->cfg->console == CONSOLE_FILE) {
-		file = open(vm->cfg->console_path,
-			    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-				    O_NOCTTY | O_NONBLOCK,
-			    0666);
-		if (file < 0)
-			return err_set_key(err, -errno, "console", "%s: %s",
-					   vm->cfg->console_path,
-					   strerror(errno));
-		cfg.out_fd = file;
-	}
-	r = char_create(&vm->console, &cfg, vm->loop, &vm->log, err);
-	fd_close(&file);
-	return r;
-}
-
 static int open_events(struct vireo_vm *vm, struct err *err)
 {
 	int r;
@@ -215,7 +186,7 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 	if (!r)
 		r = open_events(vm, err);
 	if (!r)
-		r = open_console(vm, fds, err);
+		r = vm_open_consoles(vm, fds, err);
 	if (!r && stats_init(&vm->total, vm->cfg->stats) < 0)
 		r = err_set(err, -ENOMEM, "out of memory");
 	if (r < 0)
@@ -268,6 +239,7 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 		vm_destroy(vm);
 		return r;
 	}
+	vm_keep_consoles(vm);
 	*out = vm;
 	return 0;
 }
@@ -383,7 +355,7 @@ void vm_destroy(struct vireo_vm *vm)
 	loop_remove(vm->work);
 	if (vm->cfg)
 		vm_unbuild(vm);
-	char_destroy(vm->console, FLUSH_MS);
+	vm_close_consoles(vm);
 	loop_destroy(vm->loop);
 	stats_finish(&vm->total);
 	free(vm->vcpu);

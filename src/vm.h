@@ -38,7 +38,8 @@ struct vireo_vm {
 	struct log log;
 	struct kvm kvm;
 	struct loop *loop;
-	struct char_dev *console;
+	struct char_dev *console[CONFIG_MAX_CONSOLES]; /* as cfg's */
+	bool new_file[CONFIG_MAX_CONSOLES]; /* until the VM is made */
 	int event_fd; /* readable once ended */
 	int work_fd;  /* wakes the io thread: a request waits */
 	struct loop_source *work;
@@ -53,8 +54,10 @@ struct vireo_vm {
 	struct arch_entry entry;
 	struct vcpu_host host;
 	struct vcpu *vcpu; /* owned; cfg->cpus of them */
+	uint16_t cols; /* of the user's terminal; 0: not known */
+	uint16_t rows;
 
-	/* console lines; guarded by the console's own lock */
+	/* the main console's lines; guarded by its own lock */
 	struct console_watch watch;
 
 	pthread_mutex_t lock; /* guards what follows */
@@ -84,6 +87,23 @@ int vm_power_button(struct vireo_vm *vm);
 /* The first reason wins. Any thread; locks of devices may be held. */
 void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 		    const char *detail);
+
+/* The terminal behind console=stdio has this size. */
+void vm_console_resize(struct vireo_vm *vm, uint16_t cols, uint16_t rows);
+/* Where to connect to console @index, or NULL. */
+const char *vm_console_path(const struct vireo_vm *vm, size_t index);
+/* Bytes that nobody read, of all consoles. */
+uint64_t vm_console_dropped(struct vireo_vm *vm);
+
+/* ---- vm_console.c, for vm.c ---- */
+
+int vm_open_consoles(struct vireo_vm *vm, const struct vm_fds *fds,
+		     struct err *err);
+/* The VM is made: what vm_open_consoles() has made stays. */
+void vm_keep_consoles(struct vireo_vm *vm);
+void vm_close_consoles(struct vireo_vm *vm);
+/* Nobody waits for a reader from here on; or again. */
+void vm_cancel_consoles(struct vireo_vm *vm, bool on);
 
 /* ---- vm_end.c, for vm.c: what devices, vCPUs, console and clock say ---- */
 

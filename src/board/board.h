@@ -41,7 +41,9 @@ struct board {
 	const struct config *cfg;
 	const struct log *log;
 	struct machine_signal signal;
-	struct char_dev *console;
+	struct char_dev *const *console; /* of each of cfg's consoles */
+	uint16_t cols; /* the size of the terminal that is one of them */
+	uint16_t rows; /* 0: not known */
 	struct loop *loop;
 	void (*mark)(void *ctx, uint8_t n); /* a boot mark by the guest */
 	void *mark_ctx;
@@ -68,6 +70,7 @@ struct board {
 	struct device *pm;
 	struct device *ioapic; /* split irqchip only */
 	struct device *pci;    /* the host bridge; transport=pci only */
+	struct virtio *terminal; /* the virtio console that stdio goes to */
 };
 
 /* Creates the KVM VM and empty buses. The given fields above are set by the

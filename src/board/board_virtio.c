@@ -13,6 +13,7 @@
 
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
 #include "devices/virtio/nic.h"
 #include "devices/virtio/rng.h"
 #include "devices/virtio/vsock.h"
@@ -38,6 +39,77 @@ static struct virtio_host host_for(struct board *board, const char *id)
 		.log = board->log,
 	};
 }
+
+/* ---- consoles ---- */
+
+/* A terminal has a device of its own: see console_resize(). */
+static int add_console(struct board *board, unsigned int i,
+		       board_attach_fn attach, struct err *err)
+{
+	const struct config_console *c = &board->cfg->console[i];
+	bool terminal = c->kind == CONSOLE_STDIO;
+	const struct console_port_config port = {
+		.chr = board->console[i],
+		.console = true,
+	};
+	const struct console_config cfg = {
+		.ports = 1,
+		.port = &port,
+		.cols = terminal ? board->cols : 0,
+		.rows = terminal ? board->rows : 0,
+	};
+	struct virtio_host host;
+	struct virtio *v;
+	int r;
+
+	if (!c->virtio || c->name[0])
+		return 0;
+	host = host_for(board, name_device(board, "console", i));
+	r = console_create(&v, &cfg, &host, err);
+	if (!r)
+		r = attach(board, v, err);
+	if (!r && terminal)
+		board->terminal = v;
+	return r;
+}
+
+/* The byte streams share one. */
+static int add_ports(struct board *board, board_attach_fn attach,
+		     struct err *err)
+{
+	struct console_port_config port[CONFIG_MAX_CONSOLES];
+	struct console_config cfg = { .port = port };
+	struct virtio_host host;
+	struct virtio *v;
+	int r;
+
+	for (unsigned int i = 0; i < config_console_count(board->cfg); i++) {
+		const char *name = board->cfg->console[i].name;
+
+		if (*name)
+			port[cfg.ports++] = (struct console_port_config){
+				board->console[i], name, false
+			};
+	}
+	if (!cfg.ports)
+		return 0;
+	host = host_for(board, name_device(board, "ports", 0));
+	r = console_create(&v, &cfg, &host, err);
+	return r ? r : attach(board, v, err);
+}
+
+static int add_consoles(struct board *board, board_attach_fn attach,
+			struct err *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < config_console_count(board->cfg) && !r;
+	     i++)
+		r = add_console(board, i, attach, err);
+	return r ? r : add_ports(board, attach, err);
+}
+
+/* ---- disks ---- */
 
 static int add_disk(struct board *board, unsigned int n,
 		    board_attach_fn attach, struct err *err)
@@ -247,7 +319,7 @@ static int add_vsock(struct board *board, board_attach_fn attach,
 int board_add_virtio(struct board *board, board_attach_fn attach,
 		     struct err *err)
 {
-	int r = 0;
+	int r = add_consoles(board, attach, err);
 
 	for (unsigned int i = 0; i < board->cfg->disks && !r; i++)
 		r = add_disk(board, i, attach, err);

@@ -63,7 +63,7 @@ int config_set(struct config *cfg, const char *key, const char *value,
 bool config_has_virtio(const struct config *cfg)
 {
 	return cfg->disks || cfg->nets || cfg->rng || cfg->balloon ||
-	       cfg->vsock[0];
+	       cfg->vsock[0] || cfg->console[0].virtio || cfg->consoles > 1;
 }
 
 int config_check(const struct config *cfg, struct err *err)
@@ -245,25 +245,6 @@ int config_parse_irqchip(struct config *c, const char *v, struct err *e)
 int config_parse_pit(struct config *c, const char *v, struct err *e)
 {
 	return parse_bool(&c->pit, v, e);
-}
-
-int config_parse_console(struct config *c, const char *v, struct err *e)
-{
-	c->console_path[0] = '\0';
-	if (!strcmp(v, "stdio")) {
-		c->console = CONSOLE_STDIO;
-	} else if (!strcmp(v, "none")) {
-		c->console = CONSOLE_NONE;
-	} else if (!strncmp(v, "file=", 5)) {
-		c->console = CONSOLE_FILE;
-		return parse_text(c->console_path, sizeof(c->console_path),
-				  v + 5, "the path", e);
-	} else {
-		return err_set(e, -EINVAL,
-			       "\"%s\" is not one of stdio, none, file=PATH",
-			       v);
-	}
-	return 0;
 }
 
 int config_parse_testdev(struct config *c, const char *v, struct err *e)

@@ -22,7 +22,23 @@
 #define CONFIG_NAME_MAX     64
 #define CONFIG_CPUS_MAX     1024
 
-enum config_console { CONSOLE_STDIO, CONSOLE_NONE, CONSOLE_FILE };
+#define CONFIG_MAX_CONSOLES     16
+#define CONFIG_CONSOLE_NAME_MAX 63
+
+enum config_console_kind {
+	CONSOLE_STDIO,
+	CONSOLE_NONE,
+	CONSOLE_FILE,
+	CONSOLE_PTY,
+	CONSOLE_SOCKET,
+};
+
+struct config_console {
+	enum config_console_kind kind;
+	bool virtio; /* or the serial port, which only the first can be */
+	char name[CONFIG_CONSOLE_NAME_MAX + 1]; /* "": a terminal (hvcN) */
+	char path[CONFIG_PATH_MAX]; /* file, socket, a pty's link; or "" */
+};
 
 /* How virtio devices are attached. */
 enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
@@ -92,8 +108,8 @@ struct config {
 	enum kvm_irq_mode irqchip;
 	bool pit;
 
-	enum config_console console;
-	char console_path[CONFIG_PATH_MAX];
+	unsigned int consoles; /* 0: console[0] is there, stdio at a serial */
+	struct config_console console[CONFIG_MAX_CONSOLES];
 	bool testdev;
 
 	enum config_transport transport;
@@ -124,6 +140,12 @@ void config_init(struct config *cfg);
  */
 int config_set(struct config *cfg, const char *key, const char *value,
 	       struct err *err);
+
+/* At least one: the first is the guest's main console. */
+static inline unsigned int config_console_count(const struct config *cfg)
+{
+	return cfg->consoles ? cfg->consoles : 1;
+}
 
 /* Does the machine have any virtio device? Without one it has no bus for them
  * either. */

@@ -29,8 +29,9 @@ static const struct key keys[] = {
 	    .arg = "TEXT",
 	    .summary = "kernel parameters, after vireo's own",
 	    .help = "vireo's own parameters are \"console=ttyS0 panic=-1\" "
-		    "(no console= when the console is off; pci=off when there "
-		    "is no PCI bus). A multiboot kernel gets the name of its "
+		    "(\"earlyprintk=ttyS0 console=hvc0\" with --console "
+		    "...,device=virtio; no console= when the console is off; "
+		    "pci=off when there is no PCI bus). A multiboot kernel gets the name of its "
 		    "file instead. Given twice, the texts are joined with a "
 		    "blank.",
 	    .example = "--cmdline \"quiet init=/bin/sh\"",
@@ -107,13 +108,21 @@ static const struct key keys[] = {
 	    .example = "--pit" },
 	  config_parse_pit },
 	{ { .name = "console",
-	    .arg = "stdio|none|file=PATH",
+	    .arg = "KIND[,device=D][,name=NAME]",
 	    .value = "stdio",
-	    .summary = "where the guest's serial port goes",
-	    .help = "stdio: this terminal or these pipes. file=PATH: output "
-		    "to a new or emptied file, no input. none: output is "
-		    "dropped, no input.",
-	    .example = "--console file=boot.log" },
+	    .summary = "where the guest's console goes; more are ports",
+	    .help = "KIND: stdio (this terminal or these pipes), pty (a new "
+		    "pseudo-terminal, its path is told; pty=LINK makes a "
+		    "symbolic link to it), file=PATH (output to a new or "
+		    "emptied file, no input), socket=PATH (a unix socket for one client "
+		    "at a time), none. The first is the main console: the "
+		    "serial port, or with device=virtio hvc0. Each further "
+		    "one is a virtio console: hvcN in the guest, or with "
+		    "name=NAME a byte stream, /dev/virtio-ports/NAME. Panics "
+		    "and --idle-timeout are looked for on the main console. "
+		    "At most 16.",
+	    .example = "--console pty --console socket=a.sock,name=org.example",
+	    .repeatable = true },
 	  config_parse_console },
 	{ { .name = "testdev",
 	    .value = "false",

@@ -21,7 +21,7 @@ struct key {
 const struct key *key_at(size_t index);
 const struct key *key_find(const char *name);
 
-/* The parsers (config.c). */
+/* The parsers (config*.c). */
 int config_parse_kernel(struct config *c, const char *v, struct err *e);
 int config_parse_initrd(struct config *c, const char *v, struct err *e);
 int config_parse_cmdline(struct config *c, const char *v, struct err *e);

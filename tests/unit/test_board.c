@@ -18,6 +18,7 @@
 #include "base/num.h"
 #include "board/board.h"
 #include "devices/ioapic.h"
+#include "devices/virtio/virtio.h"
 #include "fake_char.h"
 #include "fake_kvm.h"
 
@@ -25,7 +26,9 @@ struct fixture {
 	struct config cfg;
 	struct kvm kvm;
 	struct board board;
-	struct char_dev console;
+	struct char_dev console[CONFIG_MAX_CONSOLES];
+	struct char_dev *consoles[CONFIG_MAX_CONSOLES]; /* the same */
+	struct loop *loop; /* NULL unless a test makes it */
 	int fd;
 	unsigned int reports; /* log lines */
 };
@@ -48,7 +51,9 @@ static int set_up(void **state)
 	f->board.cfg = &f->cfg;
 	log.ctx = &f->reports;
 	f->board.log = &log;
-	f->board.console = &f->console;
+	for (unsigned int i = 0; i < CONFIG_MAX_CONSOLES; i++)
+		f->consoles[i] = &f->console[i];
+	f->board.console = f->consoles;
 	return kvm_open(&f->kvm, f->fd, NULL);
 }
 
@@ -57,6 +62,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	board_finish(&f->board);
+	loop_destroy(f->loop);
 	kvm_close(&f->kvm);
 	close(f->fd);
 	fake_kvm_reset();
@@ -263,6 +269,62 @@ static void board_testdev_is_there_only_when_wanted(void **state)
 	assert_true(answers(f, PORT_DEBUG_CON));
 }
 
+static void set(struct fixture *f, const char *key, const char *value)
+{
+	struct err err = { 0 };
+
+	if (config_set(&f->cfg, key, value, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void build_virtio(struct fixture *f)
+{
+	assert_int_equal(loop_create(&f->loop, NULL), 0);
+	f->board.loop = f->loop;
+	build(f);
+}
+
+static void board_serial_leaves_the_input_to_a_virtio_console(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "console", "stdio,device=virtio");
+	f->board.cols = 80;
+	f->board.rows = 25;
+	build_virtio(f);
+	assert_true(answers(f, PORT_SERIAL0));
+	assert_non_null(f->board.terminal);
+	assert_string_equal(f->board.terminal->id, "console0");
+	assert_int_equal(f->board.terminal->queues, 2);
+	assert_int_equal(virtio_config_read(f->board.terminal, 0, 4),
+			 80 | 25 << 16);
+	/* What the serial port prints goes to the same place. */
+	assert_true(bus_write(&f->board.pio, PORT_SERIAL0, 1, 'x'));
+	assert_int_equal(f->console[0].out_len, 1);
+	assert_non_null(f->console[0].listener.writable);
+}
+
+static void board_streams_share_a_device_and_consoles_do_not(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "transport", "mmio");
+	set(f, "console", "none");
+	set(f, "console", "socket=s,name=one");
+	set(f, "console", "stdio");
+	set(f, "console", "none,name=two");
+	set(f, "console", "none");
+	build_virtio(f);
+	assert_int_equal(f->board.mmio_devices, 3);
+	assert_string_equal(f->board.terminal->id, "console2");
+	for (unsigned int i = 0; i < 5; i++)
+		assert_true(!!f->console[i].listener.writable == (i > 0));
+	/* A restart brings them again. */
+	board_finish(&f->board);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_null(f->console[i].listener.writable);
+}
+
 /* ---- interrupts ---- */
 
 static void wire_of_a_full_irqchip_is_a_kvm_line(void **state)
@@ -392,6 +454,8 @@ int main(void)
 		BOARD_TEST(board_tells_kvm_of_every_region),
 		BOARD_TEST(T34_board_has_its_devices_and_no_others),
 		BOARD_TEST(board_testdev_is_there_only_when_wanted),
+		BOARD_TEST(board_serial_leaves_the_input_to_a_virtio_console),
+		BOARD_TEST(board_streams_share_a_device_and_consoles_do_not),
 		BOARD_TEST(wire_of_a_full_irqchip_is_a_kvm_line),
 		BOARD_TEST(wire_of_a_split_irqchip_becomes_a_message),
 		BOARD_TEST(wire_level_pins_tell_kvm_their_route),

@@ -457,7 +457,7 @@ static void load_command_line_is_ours_and_then_the_users(void **state)
 	strcpy(f->cfg.cmdline, "quiet");
 	load(f);
 	assert_string_equal(cmdline(f), OWN " quiet");
-	f->cfg.console = CONSOLE_NONE;
+	f->cfg.console[0].kind = CONSOLE_NONE;
 	load(f);
 	assert_string_equal(cmdline(f), "panic=-1 pci=off quiet");
 	f->cfg.cmdline_only = true;

@@ -326,9 +326,9 @@ static void vm_console_file_that_cannot_be_made_names_the_key(void **state)
 {
 	struct one_vm *f = *state;
 
-	f->cfg.console = CONSOLE_FILE;
-	snprintf(f->cfg.console_path, sizeof(f->cfg.console_path),
-		 "/nowhere/log");
+	assert_int_equal(config_set(&f->cfg, "console", "file=/nowhere/log",
+				    NULL),
+			 0);
 	assert_not_created(f, "console");
 }
 

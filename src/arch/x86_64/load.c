@@ -216,11 +216,20 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* What a kernel says before hvc0 is up, an early panic for one, comes by the
+ * serial port; Linux gives that up for hvc0. */
+static const char *console_words(const struct config_console *main)
+{
+	if (main->kind == CONSOLE_NONE)
+		return "";
+	return main->virtio ? "earlyprintk=ttyS0 console=hvc0 "
+			    : "console=ttyS0 ";
+}
+
 static int compose_cmdline(struct load *load, struct err *err)
 {
 	const struct config *cfg = load->board->cfg;
-	const char *console = cfg->console == CONSOLE_NONE ? ""
-							   : "console=ttyS0 ";
+	const char *console = console_words(&cfg->console[0]);
 	/* Looking for a bus in vain would cost 230 exits. */
 	const char *bus = load->board->pci ? "" : " pci=off";
 	uint64_t max = LAYOUT_CMDLINE_MAX - 1;

@@ -136,11 +136,13 @@ static int add_mark(struct board *board)
 				   dev, 0);
 }
 
+/* Beside a virtio console it is for what a kernel says before that is up. */
 static int add_serial(struct board *board)
 {
+	bool input = !board->cfg->console[0].virtio;
 	struct device *dev;
 	int r = serial_create(&dev, "serial0", board_irq(board, IRQ_SERIAL0),
-			      board->console, true, board->log);
+			      board->console[0], input, board->log);
 
 	if (!r)
 		r = board_add_device(board, dev);
@@ -191,7 +193,8 @@ static int add_testdev(struct board *board)
 
 	if (!board->cfg->testdev)
 		return 0;
-	r = testdev_create(&dev, "testdev", &board->signal, board->console);
+	r = testdev_create(&dev, "testdev", &board->signal,
+			   board->console[0]);
 	if (!r)
 		r = board_add_device(board, dev);
 	if (!r)

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The host's side of a VM's consoles: a character backend each, which lives as
+ * long as the VM; the devices on the board come and go with a restart. The
+ * first is the main console: the VM reads along on it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/num.h"
+#include "devices/virtio/console.h"
+#include "vm.h"
+
+#define FLUSH_MS 2000 /* output at the end, of all together */
+
+static const char *remedy(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ENOTDIR:
+		return "make its directory first, or take another path";
+	case -EISDIR:
+		return "give the path of a file";
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+		return "take a path that you may write to";
+	case -EEXIST:
+	case -EADDRINUSE:
+		return "something else is there: take another path";
+	case -ENXIO:
+		return "nobody reads from there: start the reader first";
+	default:
+		return "take another path";
+	}
+}
+
+static int refuse(struct err *err, int error, const struct config_console *c)
+{
+	static const char *const words[] = {
+		[CONSOLE_FILE] = "file",
+		[CONSOLE_PTY] = "pty",
+		[CONSOLE_SOCKET] = "socket",
+	};
+
+	return err_set_key(err, error, "console", "console %s=%s: %s (%s)",
+			   words[c->kind], c->path, strerror(-error),
+			   remedy(error));
+}
+
+/* A descriptor, or -errno; *made: the file is new. */
+static int open_file(const char *path, bool *made)
+{
+	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY |
+			  O_NONBLOCK;
+	int fd = open(path, flags | O_EXCL, 0666);
+
+	*made = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, flags | O_TRUNC, 0666);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_console(struct vireo_vm *vm, unsigned int i,
+			const struct vm_fds *fds, struct err *err)
+{
+	const struct config_console *c = &vm->cfg->console[i];
+	struct char_config cfg = { .in_fd = -1, .out_fd = -1 };
+	int file = -1;
+	int r;
+
+	if (i == 0)
+		cfg.tap = (struct char_tap){ vm_on_output, vm };
+	if (c->kind == CONSOLE_STDIO) {
+		cfg.in_fd = fds->console_in;
+		cfg.out_fd = fds->console_out;
+	} else if (c->kind == CONSOLE_FILE) {
+		file = open_file(c->path, &vm->new_file[i]);
+		if (file < 0)
+			return refuse(err, file, c);
+		cfg.out_fd = file;
+	} else if (c->kind != CONSOLE_NONE) {
+		cfg.kind = c->kind == CONSOLE_PTY ? CHAR_PTY : CHAR_SOCKET;
+		cfg.path = *c->path ? c->path : NULL;
+	}
+	r = char_create(&vm->console[i], &cfg, vm->loop, &vm->log, err);
+	fd_close(&file);
+	return r < 0 && cfg.path ? refuse(err, r, c) : r;
+}
+
+int vm_open_consoles(struct vireo_vm *vm, const struct vm_fds *fds,
+		     struct err *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < config_console_count(vm->cfg) && !r; i++)
+		r = open_console(vm, i, fds, err);
+	return r;
+}
+
+void vm_keep_consoles(struct vireo_vm *vm)
+{
+	memset(vm->new_file, 0, sizeof(vm->new_file));
+}
+
+/* In reverse order. A reader that takes nothing delays the end once, not once
+ * per console. */
+void vm_close_consoles(struct vireo_vm *vm)
+{
+	for (unsigned int i = CONFIG_MAX_CONSOLES; i--;) {
+		char_destroy(vm->console[i], i ? FLUSH_MS / CONFIG_MAX_CONSOLES
+					       : FLUSH_MS);
+		vm->console[i] = NULL;
+		if (vm->new_file[i])
+			unlink(vm->cfg->console[i].path);
+	}
+}
+
+void vm_cancel_consoles(struct vireo_vm *vm, bool on)
+{
+	for (unsigned int i = 0; i < config_console_count(vm->cfg); i++)
+		if (on)
+			char_cancel(vm->console[i]);
+		else
+			char_resume(vm->console[i]);
+}
+
+void vm_console_resize(struct vireo_vm *vm, uint16_t cols, uint16_t rows)
+{
+	pthread_mutex_lock(&vm->board_lock);
+	vm->cols = cols;
+	vm->rows = rows;
+	if (vm->board.terminal)
+		console_resize(vm->board.terminal, cols, rows);
+	pthread_mutex_unlock(&vm->board_lock);
+}
+
+const char *vm_console_path(const struct vireo_vm *vm, size_t index)
+{
+	return index < config_console_count(vm->cfg)
+		       ? char_path(vm->console[index])
+		       : NULL;
+}
+
+uint64_t vm_console_dropped(struct vireo_vm *vm)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < config_console_count(vm->cfg); i++)
+		n += char_dropped(vm->console[i]);
+	return n;
+}
