@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,9 +100,16 @@ static bool open_signals(struct run *run)
 	return run->signals >= 0;
 }
 
+/* Is standard input and output one of the consoles? */
 static bool console_is_stdio(const struct run *run)
 {
-	return !strcmp(vireo_config_get(run->opts.cfg, "console", 0), "stdio");
+	const char *word;
+
+	for (size_t i = 0;
+	     (word = vireo_config_get(run->opts.cfg, "console", i)); i++)
+		if (!strncmp(word, "stdio", 5) && (!word[5] || word[5] == ','))
+			return true;
+	return false;
 }
 
 /* With a terminal on both sides the keys go through us, so that Ctrl-A works;
@@ -145,6 +153,15 @@ static void ask_to_end(struct run *run)
 	run->press_ms = now_ms();
 }
 
+/* The guest's terminal is as large as ours. */
+static void tell_size(struct run *run)
+{
+	struct winsize size;
+
+	if (run->keys_out >= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		vireo_console_resize(run->vm, size.ws_col, size.ws_row);
+}
+
 static void on_stop_signal(struct run *run)
 {
 	bool was_raw = terminal_is_raw();
@@ -174,8 +191,10 @@ static void on_signal(struct run *run)
 			break;
 		case SIGCONT:
 			terminal_continue();
+			tell_size(run);
 			break;
-		default: /* SIGWINCH: nothing to do for a UART */
+		default: /* SIGWINCH */
+			tell_size(run);
 			break;
 		}
 	}
@@ -370,6 +389,20 @@ static int finish_run(struct run *run, const struct vireo_end *end)
 	return end->exit_code;
 }
 
+/* A terminal's path is news to the user, unless there is a link to it. */
+static void tell_paths(const struct run *run)
+{
+	const char *word;
+
+	for (size_t i = 0;
+	     (word = vireo_config_get(run->opts.cfg, "console", i)); i++) {
+		const char *path = vireo_console_path(run->vm, i);
+
+		if (path && !strncmp(word, "pty", 3) && word[3] != '=')
+			message("console %s is at %s", word, path);
+	}
+}
+
 static int run_vm(struct run *run)
 {
 	struct vireo_error err;
@@ -378,6 +411,9 @@ static int run_vm(struct run *run)
 
 	if (vireo_create(&run->vm, run->opts.cfg, &err) < 0)
 		return message_error(&err);
+	if (!run->opts.quiet)
+		tell_paths(run);
+	tell_size(run);
 	if (raw && !terminal_raw()) {
 		message("the terminal: %s", strerror(errno));
 		return EXIT_USAGE;
