@@ -21,6 +21,10 @@ void console_case_start(struct console_case *t, uint64_t features)
 		t->page[i] = driver_ram_alloc(&t->ram, 4096, 4096);
 	}
 	front_driver_ok(&t->front);
+	/* Then it tells the size, and gives input. */
+	while (features == CONSOLE_F_SIZE &&
+	       !atomic_load(&t->front.config_irqs))
+		front_wait(&t->front);
 }
 
 void console_case_stop(struct console_case *t)

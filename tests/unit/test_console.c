@@ -85,6 +85,25 @@ static void size_is_told_again_to_a_driver_that_missed_it(void **state)
 	expect_config_irqs(t, 3); /* since DRIVER_OK, without a resize */
 }
 
+/* Linux drops it before it has made hvc0, and says nothing of that. */
+static void early_input_waits_for_a_driver_that_is_quiet(void **state)
+{
+	struct console_case *t = *state;
+	uint64_t begin = clock_mono_ms();
+	uint64_t spoke;
+
+	console_case_start(t, 0);
+	fake_char_input(&t->chr[0], "early", 5);
+	console_post(t, RX, 64, true);
+	console_post(t, TX, 1, false);
+	spoke = clock_mono_ms();
+	while (console_done(t, RX) < 0)
+		front_wait(&t->front);
+	assert_memory_equal(console_page(t, RX), "early", 5);
+	if (spoke - begin < 200) /* in time */
+		assert_true(clock_mono_ms() - begin >= 490);
+}
+
 static void named_port_alone_is_a_byte_stream(void **state)
 {
 	struct console_case *t = *state;
@@ -340,6 +359,7 @@ int main(void)
 		T1(resize_changes_the_configuration),
 		T1(T22_size_read_between_equal_generations_is_one),
 		T1(size_is_told_again_to_a_driver_that_missed_it),
+		TB(early_input_waits_for_a_driver_that_is_quiet),
 		TB(named_port_alone_is_a_byte_stream),
 		T1(output_goes_to_the_backend),
 		T1(DC03_all_buffers_of_a_chain_are_printed),

@@ -173,6 +173,8 @@ static void without_multiport_only_port_0_exists(void **state)
 	assert_int_equal(t->chr[0].out_len, 1);
 	console_post(t, RX, 1, true);
 	fake_char_input(&t->chr[0], "y", 1);
+	front_wait(&t->front); /* the output's */
+	front_wait(&t->front);
 	assert_int_equal(console_done(t, RX), 1);
 }
 

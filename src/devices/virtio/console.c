@@ -17,10 +17,14 @@
 #define OUTPUT_AT_ONCE 65536 /* of one port, before others get their turn */
 #define EMERGENCY_RATE 65536 /* bytes per second */
 
-/* A driver that is told of the size before it has its terminal forgets it and
- * does not say so (Linux, until hvc0 is made): it is told some more times. */
-#define ANNOUNCE_FIRST_NS UINT64_C(10000000)
-#define ANNOUNCE_LAST_NS  UINT64_C(10000000000)
+/* A driver without control messages does not say when it has its terminal, and
+ * Linux forgets what comes before that, be it input or the size. Both wait
+ * until it has been quiet for a while (it prints its log first), ten seconds at
+ * most; and the size is told more than once. */
+#define QUIET_NS    UINT64_C(250000000)
+#define QUIET_LOOKS 40
+#define TELL_TIMES  3
+#define TELL_NS     UINT64_C(2000000000)
 
 /* ---- a port's bytes ---- */
 
@@ -32,7 +36,8 @@ static struct console_port *port_of(struct console *con, unsigned int queue)
 /* Is there anybody for input? */
 static bool listens(const struct console_port *p)
 {
-	return !virtio_has(&p->con->v, CONSOLE_F_MULTIPORT) || p->guest_open;
+	return virtio_has(&p->con->v, CONSOLE_F_MULTIPORT) ? p->guest_open
+							   : p->con->settled;
 }
 
 static bool on_input(struct virtio *v, unsigned int n, struct chain *c)
@@ -75,6 +80,7 @@ static bool on_output(struct virtio *v, unsigned int n, struct chain *c)
 	uint64_t end = min_u64(c->out_len, p->taken + OUTPUT_AT_ONCE);
 	uint8_t piece[PIECE];
 
+	con->talked = true;
 	if (c->in_len) {
 		con->ignored++;
 		end = p->taken = c->out_len;
@@ -126,28 +132,37 @@ static void on_writable(void *ctx)
 
 /* ---- the device ---- */
 
-/* The size is news from here on; the loop passes it on. */
-static void announce(struct console *con)
+/* True: the size is to be told now. */
+static bool settle(struct console *con)
 {
-	con->announce_ns = ANNOUNCE_FIRST_NS;
-	loop_arm(con->timer, 1);
+	bool quiet = !con->talked;
+
+	con->talked = false;
+	if (!con->settled && !quiet && ++con->looks < QUIET_LOOKS) {
+		loop_arm(con->timer, QUIET_NS);
+		return false;
+	}
+	if (!con->settled) {
+		con->settled = true;
+		console_input(&con->port[0]);
+	}
+	if (!con->tell)
+		return false;
+	if (--con->tell)
+		loop_arm(con->timer, TELL_NS);
+	return true;
 }
 
 static void on_timer(void *ctx, uint32_t events)
 {
 	struct console *con = ctx;
-	bool news;
+	bool news = false;
 
 	pthread_mutex_lock(&con->lock);
-	if (con->running)
+	if (con->running && virtio_has(&con->v, CONSOLE_F_MULTIPORT))
 		console_ctrl_send(con);
-	news = con->running && con->announce_ns;
-	if (news) {
-		loop_arm(con->timer, con->announce_ns);
-		con->announce_ns = con->announce_ns < ANNOUNCE_LAST_NS
-					   ? 10 * con->announce_ns
-					   : 0;
-	}
+	else if (con->running)
+		news = settle(con);
 	pthread_mutex_unlock(&con->lock);
 	if (news)
 		virtio_config_changed(&con->v);
@@ -178,16 +193,16 @@ static void console_kick(struct virtio *v, unsigned int n)
 	pthread_mutex_unlock(&con->lock);
 }
 
-/* With control messages the size is one of them. */
 static int console_start(struct virtio *v)
 {
 	struct console *con = console_of(v);
 
 	pthread_mutex_lock(&con->lock);
 	con->running = true;
-	if (con->cols && virtio_has(v, CONSOLE_F_SIZE) &&
-	    !virtio_has(v, CONSOLE_F_MULTIPORT))
-		announce(con);
+	con->looks = 0;
+	con->talked = false;
+	con->tell = con->cols && virtio_has(v, CONSOLE_F_SIZE) ? TELL_TIMES : 0;
+	loop_arm(con->timer, con->settled ? 1 : QUIET_NS);
 	pthread_mutex_unlock(&con->lock);
 	return 0;
 }
@@ -198,7 +213,6 @@ static void console_stop(struct virtio *v)
 
 	pthread_mutex_lock(&con->lock);
 	con->running = false;
-	con->announce_ns = 0;
 	pthread_mutex_unlock(&con->lock);
 }
 
@@ -217,6 +231,7 @@ static void console_reset(struct virtio *v)
 	struct console *con = console_of(v);
 
 	pthread_mutex_lock(&con->lock);
+	con->settled = false;
 	for (unsigned int i = 0; i < con->ports; i++) {
 		struct console_port *p = &con->port[i];
 
@@ -244,8 +259,12 @@ void console_resize(struct virtio *v, uint16_t cols, uint16_t rows)
 	con->rows = rows;
 	if (con->port[0].ready && con->port[0].console)
 		con->port[0].owes |= OWES_RESIZE;
-	if (con->running)
-		announce(con);
+	if (con->running && virtio_has(v, CONSOLE_F_SIZE)) {
+		con->tell = TELL_TIMES;
+		/* else the look that comes tells it */
+		if (con->settled || virtio_has(v, CONSOLE_F_MULTIPORT))
+			loop_arm(con->timer, 1);
+	}
 	pthread_mutex_unlock(&con->lock);
 	virtio_config_end(v, false);
 }
@@ -341,6 +360,7 @@ static int console_snapshot(struct virtio *v, struct snap *s)
 	if (ports != con->ports)
 		snap_reject(s, "ports", "differs from this device's");
 	pthread_mutex_lock(&con->lock);
+	snap_bool(s, "settled", &con->settled);
 	for (unsigned int i = 0; i < con->ports && !snap_error(s); i++)
 		snap_port(&con->port[i], s);
 	if (!snap_error(s))

@@ -7,7 +7,8 @@
  *
  * Output that a backend has no room for stays in the guest's queue. Input that
  * the guest has no buffers for stays in the backend; so does input for a port
- * that nobody in the guest has opened.
+ * that nobody in the guest has opened. A driver without control messages is
+ * given input and the size when it has been quiet for a moment.
  */
 #ifndef VIREO_DEVICES_VIRTIO_CONSOLE_H
 #define VIREO_DEVICES_VIRTIO_CONSOLE_H
@@ -37,7 +38,7 @@ int console_create(struct virtio **out, const struct console_config *cfg,
 		   const struct virtio_host *host, struct err *err);
 
 /* Port 0 has another size now. Any thread. A driver without control messages
- * is told several times in ten seconds. With them some Linux kernels take the
+ * is told several times in some seconds. With them some Linux kernels take the
  * columns for the rows: a terminal had better have a device of its own. */
 void console_resize(struct virtio *v, uint16_t cols, uint16_t rows);
 

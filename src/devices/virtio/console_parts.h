@@ -37,12 +37,16 @@ struct console_port {
 struct console {
 	struct virtio v;
 	unsigned int ports;
-	struct loop_source *timer; /* brings a new size to the loop */
+	struct loop_source *timer;
 	pthread_mutex_t lock;      /* guards every field below */
 	bool running;
 	uint16_t cols;
 	uint16_t rows;
-	uint64_t announce_ns; /* until the size is told once more; 0: not */
+	/* without control messages: */
+	bool settled;       /* the driver has its terminal, as far as we know */
+	bool talked;        /* since the last look */
+	unsigned int looks; /* at whether it is quiet */
+	unsigned int tell;  /* the size, this many times more */
 	uint64_t ignored;
 	struct rate emergency;
 	struct console_port port[CONSOLE_MAX_PORTS];
