@@ -83,6 +83,10 @@ CASES = [
     passes('cmdline', 'cmdline', 'boot: pvh',
            r'cmdline: \[console=ttyS0 .*one  two=3\]',
            cmdline='one  two=3'),
+    # What goes before hvc0 is up comes by the serial port.
+    passes('cmdline_console_virtio', 'cmdline',
+           r'cmdline: \[earlyprintk=ttyS0 console=hvc0 panic=-1 one\]',
+           cmdline='one', options=options('--console stdio,device=virtio')),
     passes('cmdline_only', 'cmdline', r'cmdline: \[one two\]',
            cmdline='one two', options=['--cmdline-only']),
     passes('memory_2M', 'memory', cmdline='ram_mib=2',

@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -188,6 +189,92 @@ def console_none_is_silent(bed):
     need((code, out, err) == (OK, b'', b''), f'{code}, {out!r}, {err!r}')
 
 
+def wait_for_path(process, path):
+    end = time.monotonic() + SECONDS
+    while not os.path.lexists(path):
+        need(process.poll() is None, f'it ended with {process.poll()}')
+        need(time.monotonic() < end, f'no {path}')
+        time.sleep(0.02)
+
+
+def echo(read, write, process):
+    """Talks with serial_echo; what came before a client came is not there."""
+    write(b'a line, q')
+    got = b''
+    while not got.endswith(b'PASS serial_echo\n'):
+        more = read(4096)
+        need(more, f'end of output: {got!r}')
+        got += more
+    need(b'a line, q' in got, f'output {got!r}')
+    finish(process, PASS)
+
+
+def console_pty_echoes_by_its_link(bed):
+    with tempfile.TemporaryDirectory() as folder:
+        link = os.path.join(folder, 'console')
+        with start(bed, 'serial_echo.elf', '--console', f'pty={link}') as run:
+            wait_for_path(run, link)
+            fd = os.open(link, os.O_RDWR | os.O_NOCTTY)
+            echo(lambda n: os.read(fd, n), lambda text: os.write(fd, text),
+                 run)
+            os.close(fd)
+        need(not os.listdir(folder), f'left behind: {os.listdir(folder)}')
+
+
+def console_pty_is_told(bed):
+    with start(bed, 'serial_echo.elf', '--console', 'pty') as run:
+        line = run.stderr.readline()
+        told = re.fullmatch(rb'vireo: console pty is at (/dev/\S+)\n', line)
+        need(told, f'stderr {line!r}')
+        fd = os.open(told.group(1), os.O_RDWR | os.O_NOCTTY)
+        echo(lambda n: os.read(fd, n), lambda text: os.write(fd, text), run)
+        os.close(fd)
+
+
+def console_socket_takes_one_client_after_the_other(bed):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'console')
+        with start(bed, 'serial_echo.elf', '--console',
+                   f'socket={path}') as run:
+            wait_for_path(run, path)
+            for text in (b'first', b'second'):
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(SECONDS)
+                    client.connect(path)
+                    client.sendall(text)
+                    got = b''
+                    while text not in got:
+                        got += client.recv(100)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(SECONDS)
+                client.connect(path)
+                echo(client.recv, client.sendall, run)
+        need(not os.listdir(folder), f'left behind: {os.listdir(folder)}')
+
+
+def consoles_that_cannot_be_are_refused_in_a_line(bed):
+    with tempfile.TemporaryDirectory() as folder:
+        at = os.path.join(folder, 'x')
+        with socket.socket(socket.AF_UNIX) as taken:
+            taken.bind(at)
+            taken.listen(1)
+            for words in (['tty'], ['file'], ['stdio', 'stdio'],
+                          [f'file={folder}'], [f'socket={at}'],
+                          [f'pty={at}'], [f'pty={folder}/no/x'],
+                          [f'file={folder}/new', f'socket={folder}/no/x'],
+                          ['stdio,name=x'], ['none', 'pty,name=a/b'],
+                          ['none', 'none,name=' + 64 * 'n'],
+                          ['none', 'none,name=x', 'pty,name=x'],
+                          ['none', 'none,device=serial'], 17 * ['none']):
+                options = [f'--console={word}' for word in words]
+                code, out, err, _ = common.run(
+                    bed.command('hello.elf', *options))
+                need((code, out) == (REFUSED, b''), f'{words}: {code}, {out!r}')
+                need(re.fullmatch(rb'vireo: (--)?console[ :][^\n]*\n', err),
+                     f'{words}: stderr {err!r}')
+        need(os.listdir(folder) == ['x'], f'left: {os.listdir(folder)}')
+
+
 def shared_descriptors_keep_their_flags(bed):
     into, end = os.pipe()
     out, guest = os.pipe()
@@ -259,6 +346,10 @@ TESTS = [
     console_file_takes_the_output,
     console_file_that_cannot_be_made_is_refused,
     console_none_is_silent,
+    console_pty_echoes_by_its_link,
+    console_pty_is_told,
+    console_socket_takes_one_client_after_the_other,
+    consoles_that_cannot_be_are_refused_in_a_line,
     shared_descriptors_keep_their_flags,
     output_is_not_held_back,
     second_signal_ends_it,
