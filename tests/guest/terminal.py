@@ -91,9 +91,9 @@ class Terminal:
             # tmux tells the terminal its size when it finds the time.
             return re.sub(r'rows \d+; columns \d+; ', '', file.read())
 
-    def start(self, image, wanted):
+    def start(self, image, wanted, *options):
         """Starts a guest, then "code=N" when it has ended, and its id."""
-        command = shlex.join(self.bed.command(image))
+        command = shlex.join(self.bed.command(image, *options))
         pid = os.path.join(self.folder.name, 'pid')
         self.line(f"clear; sh -c 'echo $$ > {pid}; exec \"$@\"' sh {command}; "
                   'echo "code"=$?')
@@ -167,6 +167,23 @@ def escape_x_quits(terminal):
 
 def escape_x_quits_a_spinning_guest(terminal):
     terminal.start('spin.elf', '^spin')
+    terminal.keys(ESCAPE, 'x')
+    code = terminal.code()
+    need(code == 123, f'exit code {code}, not 123')
+
+
+def escape_x_quits_a_guest_with_a_virtio_console(terminal):
+    terminal.start('spin.elf', '^spin', '--console=stdio,device=virtio')
+    terminal.keys(ESCAPE, 'x')
+    code = terminal.code()
+    need(code == 123, f'exit code {code}, not 123')
+
+
+def escape_works_on_a_console_that_is_not_the_main_one(terminal):
+    terminal.start('spin.elf', '', '--console=none', '--console=stdio')
+    time.sleep(1)
+    terminal.keys(ESCAPE, 'h')
+    terminal.wait(r'(?i)ctrl-a.*x')
     terminal.keys(ESCAPE, 'x')
     code = terminal.code()
     need(code == 123, f'exit code {code}, not 123')
@@ -260,6 +277,8 @@ TESTS = [
     escape_twice_sends_it_once,
     escape_x_quits,
     escape_x_quits_a_spinning_guest,
+    escape_x_quits_a_guest_with_a_virtio_console,
+    escape_works_on_a_console_that_is_not_the_main_one,
     terminated_from_outside,
     hung_up_from_outside,
     ended_by_a_signal_it_does_not_know,
