@@ -19,6 +19,7 @@
 
 #include "backends/char_in.h"
 #include "backends/char_out.h"
+#include "base/clock.h"
 #include "base/fd.h"
 
 struct char_link {
@@ -300,17 +301,24 @@ int char_link_create(struct char_link **out, struct char_source *source,
 
 void char_link_destroy(struct char_link *link, unsigned int flush_ms)
 {
+	uint64_t start = clock_mono_ms();
 	struct loop_source *hangup;
+	uint64_t past;
+	bool client;
 
 	if (!link)
 		return;
 	pthread_mutex_lock(&link->lock);
 	link->closing = true;
 	hangup = link->hangup;
+	client = link->out;
 	pthread_mutex_unlock(&link->lock);
 	loop_remove(hangup);
 	link->source->destroy(link->source);
 	drop_out(link, flush_ms);
+	past = clock_mono_ms() - start;
+	if (client && past < flush_ms)
+		char_pty_drain(link->fd, (unsigned int)(flush_ms - past));
 	drop_in(link);
 	fd_close(&link->fd);
 	pthread_cond_destroy(&link->left);

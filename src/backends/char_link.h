@@ -47,6 +47,9 @@ const char *char_link_path(const struct char_link *link);
 int char_pty_create(struct char_link **out, const char *path,
 		    struct char_tap tap, struct loop *loop,
 		    const struct log *log, struct err *err);
+/* Before @master is closed, which takes away what the client has not read yet:
+ * waits for it, at most @ms. Nothing for what is no pseudo-terminal. */
+void char_pty_drain(int master, unsigned int ms);
 int char_socket_create(struct char_link **out, const char *path,
 		       struct char_tap tap, struct loop *loop,
 		       const struct log *log, struct err *err);

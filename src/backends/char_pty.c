@@ -11,18 +11,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "backends/char_link.h"
 #include "backends/unix_sock.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/num.h"
+
+#define LOOK_MS 5 /* has the client read what there is? */
 
 struct pty {
 	struct char_source source;
@@ -141,6 +146,24 @@ static int open_pty(struct pty *p)
 	if (p->watch < 0 || inotify_add_watch(p->watch, p->path, IN_OPEN) < 0)
 		return -errno;
 	return 0;
+}
+
+void char_pty_drain(int master, unsigned int ms)
+{
+	uint64_t end = clock_mono_ms() + ms;
+	int waits = 0;
+	int peer;
+
+	if (unix_hung_up(master))
+		return;
+	peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (peer < 0)
+		return;
+	do /* what was just written takes a moment to get there */
+		poll(NULL, 0, LOOK_MS);
+	while (clock_mono_ms() < end && ioctl(peer, FIONREAD, &waits) == 0 &&
+	       waits > 0);
+	close(peer);
 }
 
 int char_pty_create(struct char_link **out, const char *path,

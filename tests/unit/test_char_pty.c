@@ -216,6 +216,49 @@ static void destroying_with_a_client_hangs_it_up(void **state)
 	close(fd);
 }
 
+static void *late_reader(void *ctx)
+{
+	int fd = *(int *)ctx;
+	static const char last[] = "last words";
+	char buf[64];
+
+	nap(300);
+	return hear(fd, buf, sizeof(buf), 1000) == sizeof(last) - 1 &&
+			       !memcmp(buf, last, sizeof(last) - 1)
+		       ? ctx
+		       : NULL;
+}
+
+static void last_words_wait_for_a_late_reader(void **state)
+{
+	struct bench *b = *state;
+	int fd = attach(b);
+	pthread_t thread;
+	uint64_t begin;
+	void *heard;
+
+	expect_output(b, fd);
+	assert_int_equal(pthread_create(&thread, NULL, late_reader, &fd), 0);
+	say(b, "last words");
+	char_destroy(b->chr, 5000);
+	b->chr = NULL;
+	pthread_join(thread, &heard);
+	assert_non_null(heard);
+	close(fd);
+	/* One that does not read at all delays the end so long, no longer. */
+	assert_int_equal(char_bench_teardown(state), 0);
+	assert_int_equal(setup(state), 0);
+	b = *state;
+	fd = attach(b);
+	expect_output(b, fd);
+	say(b, "last words");
+	begin = clock_mono_ms();
+	char_destroy(b->chr, 200);
+	b->chr = NULL;
+	assert_true(clock_mono_ms() - begin < 2000);
+	close(fd);
+}
+
 /* ---- links ---- */
 
 static struct char_dev *at(struct bench *b, const char *path, int *code)
@@ -297,6 +340,7 @@ int main(void)
 		T(DC07_closing_tells_who_waits_for_room),
 		T(idle_terminal_costs_no_time),
 		T(destroying_with_a_client_hangs_it_up),
+		T(last_words_wait_for_a_late_reader),
 		T(link_leads_to_the_terminal_until_the_end),
 		T(link_in_a_wrong_place_leaves_nothing),
 	};
