@@ -1,70 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* src/board/config.c and keys.c: what each key takes, what it refuses, and that
  * every refusal names the key. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_case.h"
+
 #include "base/num.h"
 #include "board/keys.h"
-
-static int set_up(void **state)
-{
-	struct config *cfg = malloc(sizeof(*cfg));
-
-	if (cfg)
-		config_init(cfg);
-	*state = cfg;
-	return cfg ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	free(*state);
-	return 0;
-}
-
-static void assert_taken(struct config *cfg, const char *key, const char *value)
-{
-	struct err err = { 0 };
-
-	if (config_set(cfg, key, value, &err) != 0)
-		fail_msg("%s=%s is refused: %s", key, value, err.text);
-}
-
-/* Refused, blamed on the key, and the sentence has @word in it. */
-static void assert_refused(struct config *cfg, const char *key,
-			   const char *value, const char *word)
-{
-	struct err err = { 0 };
-
-	if (config_set(cfg, key, value, &err) != -EINVAL)
-		fail_msg("%s=%s is taken", key, value);
-	assert_int_equal(err.code, -EINVAL);
-	assert_string_equal(err.key, key);
-	if (strncmp(err.text, key, strlen(key)) || !strstr(err.text, word))
-		fail_msg("%s=%s: \"%s\"", key, value, err.text);
-}
-
-struct row {
-	const char *value;
-	const char *word; /* in the refusal */
-};
-
-static void assert_all_refused(struct config *cfg, const char *key,
-			       const struct row *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		assert_refused(cfg, key, rows[i].value, rows[i].word);
-}
 
 static void config_defaults_are_what_the_table_says(void **state)
 {
@@ -368,92 +312,6 @@ static void B10_command_line_takes_4095_bytes_and_not_one_more(void **state)
 	assert_int_equal(strlen(cfg->cmdline), 4095);
 }
 
-static void config_console_kind_comes_first(void **state)
-{
-	static const struct row bad[] = {
-		{ "", "stdio, pty[=LINK]" },
-		{ "tty", "stdio, pty[=LINK]" },
-		{ "tty=x", "stdio, pty[=LINK]" },
-		{ "file", "file=PATH" },
-		{ "socket", "socket=PATH" },
-		{ "file=", "empty" },
-		{ "pty=", "empty" },
-		{ "none=x", "takes no path" },
-		{ "stdio=x", "takes no path" },
-		{ "stdio,x", "unknown item \"x\"" },
-		{ "stdio,file=x", "unknown item \"file\"" },
-		{ "name=x,stdio", "stdio, pty[=LINK]" },
-		{ "stdio,device=uart", "serial, virtio" },
-		{ "stdio,name=x", "main one" },
-		{ "stdio,device=virtio,name=x", "main one" },
-		{ "socket=12345678901234567890123456789012345678901234567890"
-		  "123456789012345678901234567890123456789012345678901234567"
-		  "8",
-		  "longer than 107" },
-	};
-	struct config *cfg = *state;
-
-	assert_int_equal(config_console_count(cfg), 1);
-	assert_int_equal(cfg->console[0].kind, CONSOLE_STDIO);
-	assert_all_refused(cfg, "console", bad, ARRAY_SIZE(bad));
-	assert_false(config_has_virtio(cfg));
-	assert_taken(cfg, "console", "file=b=c");
-	assert_int_equal(cfg->console[0].kind, CONSOLE_FILE);
-	assert_string_equal(cfg->console[0].path, "b=c");
-	assert_false(cfg->console[0].virtio);
-	assert_false(config_has_virtio(cfg));
-}
-
-static void config_console_first_may_be_virtio_others_are(void **state)
-{
-	static const char *const kinds[] = { "stdio,device=virtio",
-					     "pty,name=a.b",
-					     "pty=link",
-					     "none,device=virtio,name=x",
-					     "socket=/s,name=y" };
-	struct config *cfg = *state;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
-		assert_taken(cfg, "console", kinds[i]);
-		assert_int_equal(config_console_count(cfg), i + 1);
-		assert_true(cfg->console[i].virtio);
-	}
-	assert_true(config_has_virtio(cfg));
-	assert_string_equal(cfg->console[1].name, "a.b");
-	assert_string_equal(cfg->console[1].path, "");
-	assert_int_equal(cfg->console[2].kind, CONSOLE_PTY);
-	assert_string_equal(cfg->console[2].path, "link");
-	assert_string_equal(cfg->console[2].name, "");
-	assert_int_equal(cfg->console[4].kind, CONSOLE_SOCKET);
-}
-
-static void config_consoles_exclude_their_like(void **state)
-{
-	static const struct row bad[] = {
-		{ "stdio", "there already" },
-		{ "pty,name=x", "name \"x\" is there" },
-		{ "socket=/s", "\"/s\" is there" },
-		{ "file=/s", "\"/s\" is there" },
-		{ "none,device=serial", "only the first" },
-		{ "none,name=", "empty" },
-		{ "none,name=a/b", "no '/'" },
-		{ "none,name=a b", "no blank" },
-		{ "none,name=\xff", "ASCII" },
-		{ "none,name=..", "dot" },
-		{ "none,name=1234567890123456789012345678901234567890123456789"
-		  "012345678901234",
-		  "longer than 63" },
-	};
-	struct config *cfg = *state;
-
-	assert_taken(cfg, "console", "stdio");
-	assert_taken(cfg, "console", "socket=/s,name=x");
-	assert_all_refused(cfg, "console", bad, ARRAY_SIZE(bad));
-	for (unsigned int i = 2; i < CONFIG_MAX_CONSOLES; i++)
-		assert_taken(cfg, "console", "none");
-	assert_refused(cfg, "console", "none", "more than 16");
-}
-
 static void config_durations_are_1ms_to_a_year(void **state)
 {
 	static const struct row bad[] = {
@@ -523,9 +381,6 @@ static void config_check_looks_at_the_whole(void **state)
 	assert_string_equal(err.key, "pit");
 }
 
-#define CONFIG_TEST(name) \
-	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,9 +402,6 @@ int main(void)
 		CONFIG_TEST(B09_initrd_without_a_name_is_refused),
 		CONFIG_TEST(B10_command_line_is_printable_ascii_only),
 		CONFIG_TEST(B10_command_line_takes_4095_bytes_and_not_one_more),
-		CONFIG_TEST(config_console_kind_comes_first),
-		CONFIG_TEST(config_console_first_may_be_virtio_others_are),
-		CONFIG_TEST(config_consoles_exclude_their_like),
 		CONFIG_TEST(config_durations_are_1ms_to_a_year),
 		CONFIG_TEST(config_name_fits_a_file_name),
 		CONFIG_TEST(config_choices_name_what_they_take),
