@@ -32,6 +32,7 @@ class Case:
     testdev: bool = True
     stdin: bytes = b''
     initrd: bytes = None     # goes into a file, its name to --initrd
+    files: dict = field(default_factory=dict)  # name -> size, in {dir}
     stderr: str = None       # a pattern; None: must be empty
     cpu_max: float = None    # seconds of processor time, at most
 
@@ -42,11 +43,24 @@ def passes(name, image=None, *lines, **more):
                 [*lines, f'PASS {image}'], **more)
 
 
+def virtio(image, *lines, **more):
+    """The same case by both transports."""
+    given = more.pop('options', [])
+    return [passes(f'{image}_{transport}', image, *lines, **more,
+                   options=given + ['--transport', transport])
+            for transport in ('pci', 'mmio')]
+
+
 def options(text):
     return text.split()
 
 
 SPLIT = options('--irqchip split')
+
+
+# {dir} is a folder of the test's own, with its `files`.
+DISK = options('--disk {dir}/disk')
+DISK_FILE = {'disk': 1 << 20}
 
 CASES = [
     # The whole way: start, one line, power off.
@@ -74,6 +88,11 @@ CASES = [
            options=options('--cpus 4')),
     passes('smp_4_split', 'smp', 'smp: 4 CPUs', cmdline='cpus=4',
            options=options('--cpus 4') + SPLIT),
+
+    # The drivers of firmware/lib against well-behaved devices.
+    *virtio('virtio_blk', 'virtio_blk: .*, 2048 sectors', 'virtio_blk: split',
+            'virtio_blk: packed', files=DISK_FILE, options=DISK),
+    *virtio('virtio_rng', options=['--rng']),
 
     # What the loader hands over.
     passes('acpi', 'acpi', 'acpi: XSDT .*', 'acpi: DSDT .*', 'acpi: MADT .*',

@@ -2,6 +2,7 @@
 """Runs the cases of cases.py. Exit: 0 good, 1 failed, 77 no KVM here."""
 
 import functools
+import os
 import re
 import sys
 import tempfile
@@ -49,15 +50,25 @@ def check_output(case, out, err):
              f'stderr does not match "{case.stderr}"{shown}')
 
 
-def one(case, bed):
-    options = list(case.options)
+def prepare(case, place):
+    """Makes the case's files in `place`; its options."""
+    for name, size in case.files.items():
+        with open(os.path.join(place, name), 'wb') as file:
+            file.truncate(size)
+    options = [option.replace('{dir}', place) for option in case.options]
     if case.cmdline:
         options += ['--cmdline', case.cmdline]
-    with tempfile.NamedTemporaryFile() as initrd:
-        if case.initrd is not None:
-            initrd.write(case.initrd)
-            initrd.flush()
-            options += ['--initrd', initrd.name]
+    if case.initrd is not None:
+        initrd = os.path.join(place, 'initrd')
+        with open(initrd, 'wb') as file:
+            file.write(case.initrd)
+        options += ['--initrd', initrd]
+    return options
+
+
+def one(case, bed):
+    with tempfile.TemporaryDirectory() as place:
+        options = prepare(case, place)
         begin = time.monotonic()
         code, out, err, used = common.run(
             bed.command(case.image, *options, testdev=case.testdev,

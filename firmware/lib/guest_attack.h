@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tables of attacks on one device. Each is an entry of the catalogue of hostile
+ * inputs: it is carried out on a freshly started device, then the device has to
+ * work (after a reset where breaking is allowed), another one too, and the line
+ * "ID ok" is written.
+ */
+#ifndef FIRMWARE_GUEST_ATTACK_H
+#define FIRMWARE_GUEST_ATTACK_H
+
+#include "guest_virtio.h"
+
+enum attack_end {
+	LIVES,  /* the device goes on without a reset */
+	BREAKS, /* NEEDS_RESET and a configuration interrupt */
+	ENDS,   /* whatever it is: a reset follows */
+};
+
+struct attack {
+	const char *id;    /* "Q01" */
+	void (*run)(void); /* judges the outcome; guest_fail() if it is bad */
+	enum attack_end end;
+	uint16_t size;     /* of the queue */
+	uint64_t features;
+};
+
+struct victim {
+	struct vio *dev;
+	void (*start)(uint64_t features, uint16_t size);
+	void (*works)(const char *id); /* or guest_fail() */
+	void (*other)(const char *id); /* another device */
+};
+
+void attack_all(const struct victim *v, const struct attack *table,
+		unsigned int count);
+/* What attack_all() does between BREAKS and the next try, for attacks that
+ * break the device several times: it has to be broken, and is started. */
+void attack_broken(const struct victim *v, const struct attack *a);
+
+#endif
