@@ -2,8 +2,14 @@
 /* See guest_attack.h. */
 #include "guest_attack.h"
 
-void attack_broken(const struct victim *v, const struct attack *a)
+const struct attack *attack_now;
+struct disk target;
+struct entropy witness;
+
+void attack_broken(const struct victim *v)
 {
+	const struct attack *a = attack_now;
+
 	if (!vio_broken(v->dev))
 		guest_fail("%s: the device's status is %x, not NEEDS_RESET "
 			   "with an interrupt", a->id, vio_status(v->dev));
@@ -12,10 +18,11 @@ void attack_broken(const struct victim *v, const struct attack *a)
 
 static void carry_out(const struct victim *v, const struct attack *a)
 {
+	attack_now = a;
 	v->start(a->features, a->size);
 	a->run();
 	if (a->end == BREAKS)
-		attack_broken(v, a);
+		attack_broken(v);
 	else if (a->end == ENDS)
 		v->start(a->features, a->size);
 	else if (vio_status(v->dev) != VIO_RUNNING)
@@ -31,4 +38,36 @@ void attack_all(const struct victim *v, const struct attack *table,
 {
 	for (unsigned int i = 0; i < count; i++)
 		carry_out(v, &table[i]);
+}
+
+/* ---- the usual victim ---- */
+
+static void start_target(uint64_t features, uint16_t size)
+{
+	disk_start(&target, features, size);
+}
+
+static void target_works(const char *id)
+{
+	disk_check(&target, id);
+}
+
+static void witness_works(const char *id)
+{
+	entropy_check(&witness, id);
+}
+
+const struct victim target_victim = {
+	.dev = &target.dev,
+	.start = start_target,
+	.works = target_works,
+	.other = witness_works,
+};
+
+void attack_disk(const struct attack *table, unsigned int count)
+{
+	disk_open(&target, 0);
+	entropy_open(&witness);
+	entropy_start(&witness, 0, 8);
+	attack_all(&target_victim, table, count);
 }

@@ -8,7 +8,7 @@
 #ifndef FIRMWARE_GUEST_ATTACK_H
 #define FIRMWARE_GUEST_ATTACK_H
 
-#include "guest_virtio.h"
+#include "guest_dev.h"
 
 enum attack_end {
 	LIVES,  /* the device goes on without a reset */
@@ -35,6 +35,18 @@ void attack_all(const struct victim *v, const struct attack *table,
 		unsigned int count);
 /* What attack_all() does between BREAKS and the next try, for attacks that
  * break the device several times: it has to be broken, and is started. */
-void attack_broken(const struct victim *v, const struct attack *a);
+void attack_broken(const struct victim *v);
+
+/* The usual victim: a disk, with a source of entropy beside it. */
+extern struct disk target;
+extern struct entropy witness;
+extern const struct victim target_victim;
+
+void attack_disk(const struct attack *table, unsigned int count);
+
+/* The entry that is being carried out. */
+extern const struct attack *attack_now;
+
+#define ATTACKS(table) (table), sizeof(table) / sizeof((table)[0])
 
 #endif

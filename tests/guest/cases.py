@@ -62,6 +62,11 @@ SPLIT = options('--irqchip split')
 DISK = options('--disk {dir}/disk')
 DISK_FILE = {'disk': 1 << 20}
 
+
+def entries(prefix, *numbers):
+    """A hostile guest's line for each entry it has survived."""
+    return [f'{prefix}{number:02} ok' for number in numbers]
+
 CASES = [
     # The whole way: start, one line, power off.
     Case('hello', 'hello.elf', OK, ['hello'], alone=True),
@@ -165,6 +170,8 @@ CASES = [
          alone=True, timeout='1s', stderr='vireo: .*'),
     Case('G07_bad_storm', 'bad_storm.elf', DEADLINE, ['bad_storm'],
          alone=True, timeout='1s', stderr='vireo: .*'),
+    *virtio('bad_virtio_split', *entries('Q', *range(1, 20)),
+            files=DISK_FILE, options=DISK + ['--rng'], cpu_max=5),
     Case('port_0xf4_without_testdev', 'hello_min.elf', DEADLINE, alone=True,
          testdev=False, timeout='1s', stderr='vireo: .*'),
     Case('no_such_kernel', 'nothing.elf', REFUSED, alone=True,
