@@ -71,3 +71,44 @@ void attack_disk(const struct attack *table, unsigned int count)
 	entropy_start(&witness, 0, 8);
 	attack_all(&target_victim, table, count);
 }
+
+/* ---- the second CPU ---- */
+
+static void (*racer_step)(void);
+static volatile bool racing;
+static volatile bool stopping;
+
+static void race(unsigned int cpu)
+{
+	racing = true;
+	while (!stopping)
+		racer_step();
+	racing = false;
+}
+
+void racer_start(void (*step)(void))
+{
+	uint32_t ids[2];
+
+	if (acpi_cpus(ids, 2) != 2)
+		guest_fail("the race needs two CPUs");
+	lapic_init();
+	racer_step = step;
+	stopping = false;
+	guest_start_cpus(ids + 1, 1, race);
+	for (unsigned int ms = 0; !racing; ms++) {
+		if (ms == 2000)
+			guest_fail("the second CPU does not come");
+		guest_delay_us(1000);
+	}
+}
+
+void racer_stop(void)
+{
+	stopping = true;
+	for (unsigned int ms = 0; racing; ms++) {
+		if (ms == 2000)
+			guest_fail("the second CPU does not stop");
+		guest_delay_us(1000);
+	}
+}

@@ -47,6 +47,11 @@ void attack_disk(const struct attack *table, unsigned int count);
 /* The entry that is being carried out. */
 extern const struct attack *attack_now;
 
+/* The second CPU calls @step again and again, until racer_stop() returns. At
+ * most 14 times; the VM needs two CPUs. */
+void racer_start(void (*step)(void));
+void racer_stop(void);
+
 #define ATTACKS(table) (table), sizeof(table) / sizeof((table)[0])
 
 #endif

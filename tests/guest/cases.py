@@ -61,6 +61,9 @@ SPLIT = options('--irqchip split')
 # {dir} is a folder of the test's own, with its `files`.
 DISK = options('--disk {dir}/disk')
 DISK_FILE = {'disk': 1 << 20}
+# All that a broken device says, and that a failing disk request says.
+BROKEN = (r'\A(vireo: (suppressed \d+ lines|\w+: (stopped until its reset|'
+          r'queue \d+ has a bad|\w+ failed at byte)).*\n)*\Z')
 
 
 def entries(prefix, *numbers):
@@ -172,6 +175,10 @@ CASES = [
          alone=True, timeout='1s', stderr='vireo: .*'),
     *virtio('bad_virtio_split', *entries('Q', *range(1, 20)),
             files=DISK_FILE, options=DISK + ['--rng'], cpu_max=5),
+    *virtio('bad_virtio_ring', *entries('Q', 20, *range(20, 25),
+                                        *range(24, 28), 29, 30),
+            files=DISK_FILE, options=DISK + options('--rng --cpus 2'),
+            stderr=BROKEN),
     Case('port_0xf4_without_testdev', 'hello_min.elf', DEADLINE, alone=True,
          testdev=False, timeout='1s', stderr='vireo: .*'),
     Case('no_such_kernel', 'nothing.elf', REFUSED, alone=True,
