@@ -335,7 +335,7 @@ static void t18_reset_in_flight(void)
 
 static void t19_many_resets(void)
 {
-	for (unsigned int i = 0; i < 150; i++) {
+	for (unsigned int i = 0; i < 90; i++) {
 		vio_begin(&target.dev, 0);
 		if (i % 3 == 0)
 			continue; /* in the middle of it */
