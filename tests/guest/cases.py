@@ -195,6 +195,13 @@ CASES = [
     passes('bad_virtio_mmio', 'bad_virtio_mmio',
            *entries('T', 1, 2, 4, 31, 34), files=DISK_FILE,
            options=DISK + options('--rng --transport mmio')),
+    *virtio('bad_virtio_blk',
+            *entries('DB', *range(1, 9), 11, 12, 14, 15, 16),
+            files={'disk': 1 << 20, 'fixed': 1 << 20},
+            options=options('--disk {dir}/disk,queues=2 '
+                            '--disk {dir}/fixed,ro --rng'), stderr=BROKEN),
+    *virtio('bad_virtio_rng', *entries('DR', 1, 1, 2, 4),
+            files=DISK_FILE, options=DISK + ['--rng']),
     Case('port_0xf4_without_testdev', 'hello_min.elf', DEADLINE, alone=True,
          testdev=False, timeout='1s', stderr='vireo: .*'),
     Case('no_such_kernel', 'nothing.elf', REFUSED, alone=True,
