@@ -3,6 +3,10 @@
  * See net.h. A frame per datagram, over a unix or UDP socket that has its peer.
  * A peer that is not there loses frames, like a cable that is not plugged in;
  * nobody is told.
+ *
+ * A socket that sends to an address, without a peer, is always writable, even
+ * while the queue at that address is full: polling it would spin. It tries
+ * again by a timer instead, soon at first, then ever later.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +17,10 @@
 
 #include "backends/net_ops.h"
 #include "base/fd.h"
+#include "base/num.h"
+
+#define RETRY_MIN_NS UINT64_C(50000)
+#define RETRY_MAX_NS UINT64_C(10000000)
 
 struct dgram {
 	struct net net;
@@ -23,6 +31,8 @@ struct dgram {
 	struct loop_source *source; /* from start to stop */
 	bool receive;
 	bool wait_room; /* writable() is owed */
+	struct loop_source *retry; /* timer, owned */
+	uint64_t retry_ns;         /* its last time; 0: the last send went */
 	struct net_hold hold;
 };
 
@@ -35,7 +45,8 @@ static void update_events(struct dgram *d)
 {
 	if (d->source)
 		loop_set_events(d->source, (d->receive ? EPOLLIN : 0u) |
-				(d->wait_room ? EPOLLOUT : 0u));
+				(d->wait_room && !d->peer_len ? EPOLLOUT :
+								0u));
 }
 
 static void on_event(void *ctx, uint32_t events)
@@ -59,6 +70,32 @@ static void on_event(void *ctx, uint32_t events)
 	net_leave(&d->net);
 }
 
+static void on_retry(void *ctx, uint32_t events)
+{
+	struct dgram *d = ctx;
+
+	if (!net_enter(&d->net))
+		return;
+	if (d->wait_room) {
+		d->wait_room = false;
+		d->net.listener.writable(d->net.listener.ctx, 0);
+	}
+	net_leave(&d->net);
+}
+
+/* writable() comes when sending may be worth a try. */
+static void wait_for_room(struct dgram *d)
+{
+	d->wait_room = true;
+	if (!d->peer_len) {
+		update_events(d);
+		return;
+	}
+	d->retry_ns = d->retry_ns ? min_u64(2 * d->retry_ns, RETRY_MAX_NS) :
+				    RETRY_MIN_NS;
+	loop_arm(d->retry, d->retry_ns);
+}
+
 static int dgram_send(struct net *net, unsigned int queue,
 		      const struct iovec *iov, int count)
 {
@@ -77,13 +114,12 @@ static int dgram_send(struct net *net, unsigned int queue,
 	do
 		n = sendmsg(d->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return 0;
-	if (errno != EAGAIN)
-		return -errno;
-	d->wait_room = true;
-	update_events(d);
-	return -EAGAIN;
+	if (n < 0 && errno == EAGAIN) {
+		wait_for_room(d);
+		return -EAGAIN;
+	}
+	d->retry_ns = 0;
+	return n < 0 ? -errno : 0;
 }
 
 static ssize_t dgram_recv(struct net *net, unsigned int queue,
@@ -124,6 +160,9 @@ static void dgram_stop(struct net *net)
 
 	loop_remove(d->source);
 	d->source = NULL;
+	if (d->retry)
+		loop_arm(d->retry, 0);
+	d->retry_ns = 0;
 	d->receive = false;
 	d->wait_room = false;
 	d->hold.len = 0;
@@ -134,6 +173,7 @@ static void dgram_destroy(struct net *net)
 	struct dgram *d = dgram_of(net);
 
 	dgram_stop(net);
+	loop_remove(d->retry);
 	fd_close(&d->fd);
 	if (d->unlink_path)
 		unlink(d->unlink_path);
@@ -173,7 +213,8 @@ int net_dgram_create(struct net **out, const struct net_sockets *sockets,
 	d->peer = sockets->peer;
 	d->peer_len = sockets->peer_len;
 	d->unlink_path = path ? strdup(path) : NULL;
-	if (net_hold_init(&d->hold) < 0 || (path && !d->unlink_path)) {
+	if (net_hold_init(&d->hold) < 0 || (path && !d->unlink_path) ||
+	    loop_add_timer(&d->retry, loop, on_retry, d) < 0) {
 		dgram_destroy(&d->net);
 		return err_set(err, -ENOMEM, "%s: out of memory",
 			       sockets->name);

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "net_bench.h"
 
@@ -395,6 +396,50 @@ static void datagram_backends_find_each_other_in_any_order(void **state)
 	remove_dir(second);
 }
 
+/* The socket is writable all the time, its peer's queue is full. */
+static void DN11_a_peer_that_does_not_read_costs_no_time(void **state)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct net_bench *b = *state;
+	char own[64], peer[64], one[80], two[80];
+	uint8_t frame[1514];
+	unsigned int tries = 0;
+	uint64_t end;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	make_path(own, sizeof(own), "one");
+	make_path(peer, sizeof(peer), "two");
+	snprintf(one, sizeof(one), "unix:%s", own);
+	snprintf(two, sizeof(two), "unix:%s", peer);
+	memcpy(un.sun_path, peer, strlen(peer) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	create(b, &(struct net_socket_config){ .fd = -1, .listen = one,
+			.connect = two, .datagram = true });
+	net_bench_start(b);
+	net_bench_fill(frame, sizeof(frame), 6);
+	while (net_bench_send(b, frame, sizeof(frame)) == 0)
+		assert_true(tries++ < 100000);
+	assert_int_equal(b->sent, -EAGAIN);
+	end = clock_mono_ms() + 200;
+	for (tries = 1; clock_mono_ms() < end; tries++) {
+		net_bench_wait_writable(b, tries);
+		assert_int_equal(net_bench_send(b, frame, sizeof(frame)),
+				 -EAGAIN);
+	}
+	assert_true(tries < 60); /* about 8 + 200 / 10 */
+	while (recv(fd, frame, sizeof(frame), 0) > 0)
+		;
+	net_bench_wait_writable(b, tries);
+	assert_int_equal(net_bench_send(b, frame, sizeof(frame)), 0);
+	close(fd);
+	unlink(peer);
+	net_bench_stop(b);
+	net_destroy(b->net);
+	b->net = NULL;
+	remove_dir(own);
+	remove_dir(peer);
+}
+
 static void a_stale_socket_file_is_replaced_and_a_live_one_is_not(void **state)
 {
 	struct net_bench *b = *state;
@@ -474,6 +519,7 @@ int main(void)
 		TEST(a_listener_takes_one_peer_after_the_other),
 		TEST(two_backends_speak_over_each_kind_of_address),
 		TEST(datagram_backends_find_each_other_in_any_order),
+		TEST(DN11_a_peer_that_does_not_read_costs_no_time),
 		TEST(a_stale_socket_file_is_replaced_and_a_live_one_is_not),
 		TEST(bad_addresses_are_refused_by_name),
 	};
