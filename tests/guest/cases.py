@@ -60,6 +60,8 @@ SPLIT = options('--irqchip split')
 
 # {dir} is a folder of the test's own, with its `files`.
 DISK = options('--disk {dir}/disk')
+CROSSED = options('--net dgram=unix:{dir}/b,local=unix:{dir}/a '
+                  '--net dgram=unix:{dir}/a,local=unix:{dir}/b')
 DISK_FILE = {'disk': 1 << 20}
 # All that a broken device says, and that a failing disk request says.
 BROKEN = (r'\A(vireo: (suppressed \d+ lines|\w+: (stopped until its reset|'
@@ -101,6 +103,8 @@ CASES = [
     *virtio('virtio_blk', 'virtio_blk: .*, 2048 sectors', 'virtio_blk: split',
             'virtio_blk: packed', files=DISK_FILE, options=DISK),
     *virtio('virtio_rng', options=['--rng']),
+    *virtio('virtio_net', 'virtio_net: split', 'virtio_net: packed',
+            options=CROSSED),
 
     # What the loader hands over.
     passes('acpi', 'acpi', 'acpi: XSDT .*', 'acpi: DSDT .*', 'acpi: MADT .*',
@@ -202,6 +206,9 @@ CASES = [
                             '--disk {dir}/fixed,ro --rng'), stderr=BROKEN),
     *virtio('bad_virtio_rng', *entries('DR', 1, 1, 2, 4),
             files=DISK_FILE, options=DISK + ['--rng']),
+    *virtio('bad_virtio_net', *entries('DN', *range(1, 8), 9, 9, 10, 11),
+            options=CROSSED + options('--rng --cpus 2'), stderr=BROKEN,
+            cpu_max=4),
     Case('port_0xf4_without_testdev', 'hello_min.elf', DEADLINE, alone=True,
          testdev=False, timeout='1s', stderr='vireo: .*'),
     Case('no_such_kernel', 'nothing.elf', REFUSED, alone=True,
