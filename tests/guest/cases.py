@@ -33,6 +33,7 @@ class Case:
     stdin: bytes = b''
     initrd: bytes = None     # goes into a file, its name to --initrd
     files: dict = field(default_factory=dict)  # name -> size, in {dir}
+    echo: str = None         # a socket in {dir} that gives back what it gets
     stderr: str = None       # a pattern; None: must be empty
     cpu_max: float = None    # seconds of processor time, at most
 
@@ -62,10 +63,13 @@ SPLIT = options('--irqchip split')
 DISK = options('--disk {dir}/disk')
 CROSSED = options('--net dgram=unix:{dir}/b,local=unix:{dir}/a '
                   '--net dgram=unix:{dir}/a,local=unix:{dir}/b')
+VSOCK = options('--vsock {dir}/vsock')
 DISK_FILE = {'disk': 1 << 20}
 # All that a broken device says, and that a failing disk request says.
 BROKEN = (r'\A(vireo: (suppressed \d+ lines|\w+: (stopped until its reset|'
           r'queue \d+ has a bad|\w+ failed at byte)).*\n)*\Z')
+REFUSED_PORT = r'\A(vireo: (suppressed \d+ lines|vsock\d*: the guest is ' \
+               r'refused port).*\n)*\Z'
 
 
 def entries(prefix, *numbers):
@@ -105,6 +109,9 @@ CASES = [
     *virtio('virtio_rng', options=['--rng']),
     *virtio('virtio_net', 'virtio_net: split', 'virtio_net: packed',
             options=CROSSED),
+    *virtio('virtio_vsock', 'virtio_vsock: cid 3', 'virtio_vsock: split',
+            'virtio_vsock: packed', options=VSOCK, echo='vsock_1234',
+            stderr=REFUSED_PORT),
 
     # What the loader hands over.
     passes('acpi', 'acpi', 'acpi: XSDT .*', 'acpi: DSDT .*', 'acpi: MADT .*',
@@ -209,6 +216,9 @@ CASES = [
     *virtio('bad_virtio_net', *entries('DN', *range(1, 8), 9, 9, 10, 11),
             options=CROSSED + options('--rng --cpus 2'), stderr=BROKEN,
             cpu_max=4),
+    *virtio('bad_virtio_vsock', *entries('DV', *range(1, 10), 11, 14, 15),
+            options=VSOCK + options('--rng --cpus 2'), echo='vsock_1234',
+            stderr=REFUSED_PORT, cpu_max=15),
     Case('port_0xf4_without_testdev', 'hello_min.elf', DEADLINE, alone=True,
          testdev=False, timeout='1s', stderr='vireo: .*'),
     Case('no_such_kernel', 'nothing.elf', REFUSED, alone=True,

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the cases of cases.py. Exit: 0 good, 1 failed, 77 no KVM here."""
 
+import contextlib
 import functools
 import os
 import re
+import socket
 import sys
 import tempfile
+import threading
 import time
 
 import common
@@ -50,6 +53,38 @@ def check_output(case, out, err):
              f'stderr does not match "{case.stderr}"{shown}')
 
 
+def echo_one(connection):
+    with connection, contextlib.suppress(OSError):
+        while data := connection.recv(65536):
+            connection.sendall(data)
+
+
+def echo_all(server):
+    """Until the server's socket is shut down."""
+    try:
+        while True:
+            connection, _ = server.accept()
+            threading.Thread(target=echo_one, args=[connection],
+                             daemon=True).start()
+    except OSError:
+        pass
+
+
+@contextlib.contextmanager
+def echo(path):
+    """A unix socket whose connections get back what they send."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(64)
+        thread = threading.Thread(target=echo_all, args=[server])
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
 def prepare(case, place):
     """Makes the case's files in `place`; its options."""
     for name, size in case.files.items():
@@ -67,8 +102,11 @@ def prepare(case, place):
 
 
 def one(case, bed):
-    with tempfile.TemporaryDirectory() as place:
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(tempfile.TemporaryDirectory())
         options = prepare(case, place)
+        if case.echo:
+            stack.enter_context(echo(os.path.join(place, case.echo)))
         begin = time.monotonic()
         code, out, err, used = common.run(
             bed.command(case.image, *options, testdev=case.testdev,
