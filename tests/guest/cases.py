@@ -219,6 +219,8 @@ CASES = [
     *virtio('bad_virtio_vsock', *entries('DV', *range(1, 10), 11, 14, 15),
             options=VSOCK + options('--rng --cpus 2'), echo='vsock_1234',
             stderr=REFUSED_PORT, cpu_max=15),
+    *virtio('bad_virtio_balloon', *entries('DL', 1, *range(1, 9)), 'Q28 ok',
+            files=DISK_FILE, options=DISK + ['--balloon'], stderr=BROKEN),
     Case('port_0xf4_without_testdev', 'hello_min.elf', DEADLINE, alone=True,
          testdev=False, timeout='1s', stderr='vireo: .*'),
     Case('no_such_kernel', 'nothing.elf', REFUSED, alone=True,
