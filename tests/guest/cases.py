@@ -221,6 +221,17 @@ CASES = [
             stderr=REFUSED_PORT, cpu_max=15),
     *virtio('bad_virtio_balloon', *entries('DL', 1, *range(1, 9)), 'Q28 ok',
             files=DISK_FILE, options=DISK + ['--balloon'], stderr=BROKEN),
+    # Alone: no byte of what had to be dropped is in the output.
+    *virtio('bad_virtio_console',
+            'virtio console', 'DC01 ok', 'virtio console', 'DC02 ok',
+            'DC03: in single bytes', 'DC03: in three parts',
+            'virtio console', 'DC03 ok', 'virtio console', 'DC04 ok',
+            'DC05: before DRIVER_OK', 'virtio console', 'DC05 ok',
+            'virtio console', 'DC08 ok', alone=True, stderr='.*/dev/pts/.*',
+            options=options('--console stdio,device=virtio '
+                            '--console file={dir}/out,name=org.one '
+                            '--console pty,name=org.two '
+                            '--console none,name=org.three --rng')),
     Case('port_0xf4_without_testdev', 'hello_min.elf', DEADLINE, alone=True,
          testdev=False, timeout='1s', stderr='vireo: .*'),
     Case('no_such_kernel', 'nothing.elf', REFUSED, alone=True,
