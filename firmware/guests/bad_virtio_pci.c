@@ -267,10 +267,12 @@ static void move(uint32_t base)
 
 static void t28_bars(void)
 {
+	enum { OUTSIDE = 0 };
 	const uint32_t places[] = {
-		0, (uint32_t)target.data & ~0x7fffu, (uint32_t)witness.dev.base,
+		(uint32_t)LAYOUT_HOLE_START - 0x8000, 0,
+		(uint32_t)target.data & ~0x7fffu, (uint32_t)witness.dev.base,
 		LAYOUT_PCI_ECAM, LAYOUT_IOAPIC & ~0x7fffu, LAYOUT_LAPIC,
-		(uint32_t)LAYOUT_HOLE_START - 0x8000, LAYOUT_HIGH_START,
+		LAYOUT_HIGH_START,
 	};
 	uint32_t home = (uint32_t)target.dev.base;
 	unsigned int slot = target.dev.slot;
@@ -280,6 +282,8 @@ static void t28_bars(void)
 		move(places[i]);
 		if (mmio_read32(home) != UINT32_MAX)
 			guest_fail("T28: the BAR is at two places");
+		if (i == OUTSIDE && mmio_read32(places[i]) != UINT32_MAX)
+			guest_fail("T28: the BAR left its window");
 		mmio_write32(home + 0x14, 0);
 		if (mmio_read64(target.data) != 0x5a5a)
 			guest_fail("T28: the BAR hides RAM");

@@ -71,20 +71,33 @@ static void q21_head_beyond(void)
 	vq_kick(&target.q);
 }
 
-/* Too far ahead; and back, which is the same by 65,536. */
+/* Too far ahead; and back, which is the same by 65,536. Each entry is a chain
+ * that would come back at once, if it were looked at. */
+static void jump(uint16_t by)
+{
+	uint16_t used = target.q.seen;
+
+	for (uint16_t i = 0; i < SIZE; i++) {
+		vq_write_at(&target.q, i, target.data, 0, 0, 0);
+		mmio_write16(target.q.avail + RING_ELEM + 2u * i, i);
+	}
+	mmio_write16(ring_idx(), (uint16_t)(target.q.next + by));
+	vq_kick(&target.q);
+	guest_delay_us(1000);
+	if (mmio_read16(target.q.used + RING_IDX) != used)
+		guest_fail("Q22: chains are taken after a jump by %x", by);
+}
+
 static void q22_index_jumps(void)
 {
-	static const uint16_t to[] = { SIZE + 1, 0x7fff, 0x8000, 0xffff };
+	static const uint16_t by[] = { SIZE + 1, 0x7fff, 0x8000, 0xffff };
 
 	for (unsigned int i = 0; i < 4; i++) {
 		disk_check(&target, "Q22");
-		good_read();
-		mmio_write16(ring_idx(), (uint16_t)(target.q.next + to[i]));
-		vq_kick(&target.q);
+		jump(by[i]);
 		attack_broken(&target_victim);
 	}
-	mmio_write16(ring_idx(), SIZE + 1);
-	vq_kick(&target.q);
+	jump(SIZE + 1);
 }
 
 /* As many requests as it takes to come round, a full ring at a time. */

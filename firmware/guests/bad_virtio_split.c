@@ -127,7 +127,7 @@ static void q04_next_beyond(void)
 	static const uint16_t next[] = { SIZE, SIZE + 1, 0x7fff, 0xffff };
 
 	for (unsigned int i = 0; i < 4; i++) {
-		header();
+		data_at(target.data, 512);
 		put(0, target.header, BLK_HEADER, N, next[i]);
 		dropped(0);
 	}
@@ -347,9 +347,12 @@ static void q19_table_loops(void)
 	refused(0);
 	entry(1, target.data, 0, N | W, 0);
 	refused(0);
-	entry(1, target.data, 512, N | W, 3);
-	refused(0);
 	entry(1, target.data, 512, N | W, 0xffff);
+	refused(0);
+	good_table();
+	entry(0, target.header, BLK_HEADER, N, 3); /* behind the last one */
+	refused(0);
+	entry(0, target.header, BLK_HEADER, N, 4); /* 1, if it went round */
 	refused(0);
 }
 
