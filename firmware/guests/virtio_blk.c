@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * A disk as a driver uses it: identity, reads, writes, flush, by split and by
- * packed rings, with and without indirect tables.
+ * packed rings, with and without indirect tables; its interrupt by the IOAPIC.
  */
 #include "guest_dev.h"
 
@@ -10,6 +10,11 @@ const char guest_name[] = "virtio_blk";
 #define PACKED VIO_F_PACKED
 #define SIZE   8
 #define ROUNDS 20
+
+#define VECTOR       40
+#define MMIO_WINDOW  0x1000
+#define MMIO_FIRST   16 /* pin of the first window */
+#define INTERRUPT_MS 2000
 
 static struct disk disk;
 
@@ -53,6 +58,43 @@ static void check_indirect(bool packed)
 			   done.len);
 }
 
+static volatile unsigned int came;
+
+/* On PCI the line is level-triggered: reading the ISR lets go of it. */
+static void on_disk(struct guest_frame *f)
+{
+	if (vio_take_isr(&disk.dev) & VIO_ISR_QUEUE)
+		came++;
+	lapic_eoi();
+}
+
+static void check_interrupts(void)
+{
+	const struct vio *d = &disk.dev;
+	uint64_t window = (d->base - LAYOUT_VIRTIO_MMIO) / MMIO_WINDOW;
+	unsigned int pin = d->mmio ? MMIO_FIRST + (unsigned int)window :
+				     IRQ_PCI + d->slot % 4;
+
+	disk_start(&disk, 0, SIZE);
+	guest_irq_init();
+	lapic_init();
+	guest_handle(VECTOR, on_disk);
+	ioapic_route(pin, VECTOR, d->mmio ? 0 : IOAPIC_LEVEL);
+	guest_irq_on();
+	for (unsigned int i = 1; i <= ROUNDS; i++) {
+		if (disk_request(&disk, BLK_IN, 1, BLK_SECTOR) != BLK_OK)
+			guest_fail("a request fails");
+		for (unsigned int ms = 0; came != i; ms++) {
+			if (ms == INTERRUPT_MS)
+				guest_fail("%u interrupts for %u requests",
+					   came, i);
+			guest_delay_us(1000);
+		}
+	}
+	guest_irq_off();
+	guest_puts("virtio_blk: interrupts\n");
+}
+
 static void run(uint64_t features, const char *how)
 {
 	disk_start(&disk, features | VIO_F_INDIRECT, SIZE);
@@ -71,5 +113,6 @@ void guest_main(void)
 	run(PACKED, "packed");
 	run(VIO_F_EVENT_IDX, "split, event index");
 	run(PACKED | VIO_F_EVENT_IDX, "packed, event index");
+	check_interrupts();
 	guest_pass();
 }

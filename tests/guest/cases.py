@@ -105,7 +105,8 @@ CASES = [
 
     # The drivers of firmware/lib against well-behaved devices.
     *virtio('virtio_blk', 'virtio_blk: .*, 2048 sectors', 'virtio_blk: split',
-            'virtio_blk: packed', files=DISK_FILE, options=DISK),
+            'virtio_blk: packed', 'virtio_blk: interrupts', files=DISK_FILE,
+            options=DISK),
     *virtio('virtio_rng', options=['--rng']),
     *virtio('virtio_net', 'virtio_net: split', 'virtio_net: packed',
             options=CROSSED),
