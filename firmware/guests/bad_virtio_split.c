@@ -222,6 +222,9 @@ static void q10_order(void)
 	put(0, target.status, 1, N | W, 1);
 	put(1, target.header, BLK_HEADER, N, 2);
 	dropped(0);
+	if (mmio_read64(target.header) != BLK_IN ||
+	    mmio_read64(target.header + 8) != 1)
+		guest_fail("Q10: a readable buffer is written");
 	header();
 	put(1, target.data, 512, N | W, 2);
 	put(2, target.data, 512, N, 3);
@@ -296,10 +299,15 @@ static void q15_nested(void)
 static void q16_more_behind(void)
 {
 	good_table();
-	put(0, table, 48, IN | N, 1);
+	entry(1, target.data, 512, W, 0);
+	put(0, table, 32, IN | N, 1);
 	put(1, target.status, 1, W, 0);
 	refused(0);
-	put(1, table, 48, IN, 0);
+	put(1, table + 32, 16, IN, 0);
+	refused(0);
+	good_table();
+	put(0, table, 48, IN | N, 1);
+	put(1, target.status, 1, W, 0);
 	refused(0);
 }
 

@@ -81,13 +81,24 @@ static void t06_no_such_doorbell(void)
 	static const uint32_t wrong[] = { 1, 2, 64, 255, 0x3ff };
 	static const uint32_t values[] = { 1, 64, 0x7fff, 0x8000, 0xffff,
 					   0x10000, 0x80000000, UINT32_MAX };
+	struct vq_done done;
 
+	disk_check(&target, "T06");
+	guest_delay_us(2000); /* the device is idle again */
+	disk_header(&target, BLK_FLUSH, 0);
+	vq_add(&target.q, (const struct vq_buf[]){
+		{ target.header, BLK_HEADER, 0 },
+		{ target.status, 1, VQ_WRITE } }, 2);
 	for (unsigned int i = 0; i < 5; i++)
 		vio_notify(&target.dev, wrong[i]);
 	for (unsigned int i = 0; i < 8; i++)
 		mmio_write32(target.dev.notify, values[i]);
 	mmio_write8(target.dev.notify, 0xff);
 	mmio_write64(target.dev.notify, UINT64_MAX);
+	if (!vq_quiet(&target.q, 2000))
+		guest_fail("T06: a wrong doorbell rings for queue 0");
+	if (!disk_finish(&target, &done, 2))
+		guest_fail("T06: the request is lost");
 }
 
 static void t07_feature_words(void)
@@ -204,6 +215,10 @@ static void t12_ready(void)
 {
 	uint64_t desc = target.q.desc;
 
+	vio_reset(&target.dev);
+	vio_write(&target.dev, VIO_STATUS, VIO_ACKNOWLEDGE | VIO_DRIVER);
+	if (vq_enable(&target.q))
+		guest_fail("T12: ready before FEATURES_OK");
 	set_up(0);
 	vio_write(&target.dev, VIO_QUEUE_SEL, 0);
 	vio_write(&target.dev, VIO_QUEUE_ENABLE, 2);
