@@ -180,7 +180,7 @@ static void dn05_small_buffers(void)
 static void dn06_directions(void)
 {
 	unusable(&(struct vq_buf){ a.in, NIC_BUFFER, 0 }, 1, FRAME);
-	unusable((const struct vq_buf[]){ { a.in, 64, 0 },
+	unusable((const struct vq_buf[]){ { a.in, 256, 0 },
 					  { a.in, 1024, VQ_WRITE } }, 2, FRAME);
 	unusable((const struct vq_buf[]){ { a.in, 1024, VQ_WRITE },
 					  { a.in, 64, 0 } }, 2, FRAME);

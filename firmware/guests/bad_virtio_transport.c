@@ -11,6 +11,9 @@ const char guest_name[] = "bad_virtio_transport";
 #define SIZE 8
 #define FAR  0x1000000000ULL /* no RAM there */
 
+#define FREE 0x4000000 /* RAM that nobody uses */
+#define MUCH (16u << 20)
+
 #define CONFIG_SIZE 60 /* of a disk */
 #define CONFIG_END  0x200
 
@@ -324,13 +327,13 @@ static void t17_not_the_drivers_bits(void)
 		guest_fail("T17: a device that FAILED goes on");
 }
 
-/* @count reads at once in one ring of SIZE. */
+/* Six reads at once in one ring of SIZE, each of much. */
 static void many_reads(void)
 {
 	struct vq *q = &target.q;
 
 	disk_header(&target, BLK_IN, 0);
-	vq_write_at(q, 6, target.data, 512, VQ_NEXT | VQ_WRITE, 7);
+	vq_write_at(q, 6, FREE, MUCH, VQ_NEXT | VQ_WRITE, 7);
 	vq_write_at(q, 7, target.status, 1, VQ_WRITE, 0);
 	for (uint16_t i = 0; i < 6; i++) {
 		vq_write_at(q, i, target.header, BLK_HEADER, VQ_NEXT, 6);
@@ -341,13 +344,12 @@ static void many_reads(void)
 
 static void t18_reset_in_flight(void)
 {
-	for (uint32_t i = 0; i < 40; i++) {
+	for (uint32_t i = 0; i < 20; i++) {
 		uint16_t idx;
 
 		disk_start(&target, 0, SIZE);
 		many_reads();
-		for (uint32_t n = 0; n < i % 20; n++)
-			pm_timer();
+		guest_delay_us(i * 300);
 		vio_reset(&target.dev);
 		idx = mmio_read16(target.q.used + 2);
 		if (vio_take_isr(&target.dev))
