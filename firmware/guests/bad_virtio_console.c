@@ -27,6 +27,8 @@ const char guest_name[] = "bad_virtio_console";
 #define EVENT_PORT_READY 3
 #define EVENT_PORT_OPEN  6
 
+#define NAP_MS 1500
+
 #define HELD_MOST (1u << 20) /* with what a terminal holds itself */
 
 static struct vio console; /* with ports */
@@ -165,6 +167,7 @@ static void dc01_flood(void)
 	if (!send(tx_of(2), text, put("not stuck\n")))
 		guest_fail("DC01: another port is stuck, too");
 	entropy_check(&witness, "DC01");
+	attack_nap(NAP_MS);
 }
 
 static void dropped(struct vq *q, const struct vq_buf *bufs,

@@ -12,9 +12,7 @@ const char guest_name[] = "bad_virtio_net";
 #define SIZE 16
 #define LONG 256
 
-#define VECTOR_TIMER 40
-#define DIVIDE_BY_16 3
-#define NAP_TICKS    31250000u /* half a second at 1 GHz */
+#define NAP_MS 1500
 
 #define FRAME 60u
 #define QUIET_US 1500
@@ -322,30 +320,6 @@ static void dn10_commands_meanwhile(void)
 	a.ctrl = ctrl_copy;
 }
 
-static volatile bool rung;
-
-static void on_timer(struct guest_frame *f)
-{
-	rung = true;
-	lapic_eoi();
-}
-
-/* Idle, so that who spins meanwhile is seen by the clock. */
-static void nap(void)
-{
-	guest_irq_init();
-	lapic_init();
-	guest_handle(VECTOR_TIMER, on_timer);
-	lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
-	lapic_write(LAPIC_TIMER, VECTOR_TIMER);
-	for (unsigned int i = 0; i < 4; i++) {
-		rung = false;
-		lapic_write(LAPIC_TIMER_INITIAL, NAP_TICKS);
-		while (!rung)
-			guest_irq_wait();
-	}
-}
-
 /* @to has no buffers; @from sends until nothing more is taken. */
 static void flood(struct nic *from, struct nic *to)
 {
@@ -365,7 +339,7 @@ static void flood(struct nic *from, struct nic *to)
 			}
 	}
 	entropy_check(&witness, "DN11");
-	nap();
+	attack_nap(NAP_MS);
 	begin = pm_timer();
 	if (!nic_receive(to, 1000000))
 		guest_fail("DN11: no frame after a flood of %u", sent);

@@ -14,6 +14,7 @@ const char guest_name[] = "bad_virtio_vsock";
 #define PORT 7000u /* ours, unless it matters */
 
 #define QUIET_US 2000
+#define NAP_MS   1000
 
 static struct vsock vsock;
 static uint32_t port = 20000; /* ours of the next good connection */
@@ -263,12 +264,30 @@ static void dv09_no_buffers(void)
 	}
 	if (sent < 100)
 		guest_fail("DV09: only %u packets are taken", sent);
+	attack_nap(NAP_MS);
 	while (resets < sent && vsock_receive(&vsock, &p, 100000))
 		resets += p.op == VSOCK_RST;
 	if (stuck && !vq_wait(&vsock.tx, &done, 1))
 		guest_fail("DV09: the packet that waited is lost");
 	if (resets != sent)
 		guest_fail("DV09: %u resets for %u packets", resets, sent);
+}
+
+/* The host ends a connection, or has data for it, and there is no buffer to
+ * tell it in. */
+static void dv09_host_waits(void)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		connect();
+		if (i < 2)
+			data(8, 8);
+		if (i)
+			shut(2);
+		attack_nap(NAP_MS);
+		if (i < 2)
+			answer(VSOCK_RW);
+		vsock_send(&vsock, VSOCK_RST, PORT, ECHO);
+	}
 }
 
 static void dv11_nobody_listens(void)
@@ -366,6 +385,7 @@ static const struct attack attacks[] = {
 	{ "DV07", dv07_many, LIVES, SIZE, 0 },
 	{ "DV08", dv08_ends, LIVES, SIZE, 0 },
 	{ "DV09", dv09_no_buffers, LIVES, SIZE, 0 },
+	{ "DV09", dv09_host_waits, LIVES, SIZE, 0 },
 	{ "DV11", dv11_nobody_listens, LIVES, SIZE, 0 },
 	{ "DV14", dv14_other_sockets, LIVES, SIZE, VIO_F_PACKED },
 	{ "DV15", dv15_racing, ENDS, SIZE, 0 },

@@ -72,6 +72,37 @@ void attack_disk(const struct attack *table, unsigned int count)
 	attack_all(&target_victim, table, count);
 }
 
+#define VECTOR_TIMER 48
+#define DIVIDE_BY_16 3
+#define TICKS_PER_MS 62500u /* of 1 GHz */
+
+static volatile bool rung;
+
+static void on_timer(struct guest_frame *f)
+{
+	rung = true;
+	lapic_eoi();
+}
+
+void attack_nap(unsigned int ms)
+{
+	static bool ready;
+
+	if (!guest_has_word("nap"))
+		return;
+	if (!ready)
+		guest_irq_init();
+	ready = true;
+	lapic_init();
+	guest_handle(VECTOR_TIMER, on_timer);
+	lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
+	lapic_write(LAPIC_TIMER, VECTOR_TIMER);
+	rung = false;
+	lapic_write(LAPIC_TIMER_INITIAL, ms * TICKS_PER_MS);
+	while (!rung)
+		guest_irq_wait();
+}
+
 /* ---- the second CPU ---- */
 
 static void (*racer_step)(void);

@@ -47,6 +47,10 @@ void attack_disk(const struct attack *table, unsigned int count);
 /* The entry that is being carried out. */
 extern const struct attack *attack_now;
 
+/* Idle, so that who spins on the host meanwhile is seen by the clock. Only
+ * with "nap" on the command line, for it takes its time. */
+void attack_nap(unsigned int ms);
+
 /* The second CPU calls @step again and again, until racer_stop() returns. At
  * most 14 times; the VM needs two CPUs. */
 void racer_start(void (*step)(void));
