@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Pages that a balloon must not take, or may, to the guest's own harm: the
- * entries DL01 to DL08, and Q28, for which a disk's rings go into it.
+ * entries DL01 to DL08, and Q28, for which a disk's rings go into it, and G17,
+ * for which all does that is not needed.
  */
 #include "guest_attack.h"
 
@@ -306,6 +307,29 @@ static void q28_ballooned(void)
 	q28_rings(VIO_F_PACKED);
 }
 
+/* All RAM behind the image and the pages of the test, by 16 MiB; then it is
+ * used again. */
+static void g17_everything(void)
+{
+	uint64_t end = guest_ram_end();
+
+	for (uint64_t at = 16u << 20; at < end; at += GUEST_PAGE * 4096ULL) {
+		uint32_t count = 0;
+
+		for (; count < 4096 && at + count * 4096ULL < end; count++)
+			mmio_write32(list + 4 * count, page_of(at) + count);
+		give(INFLATE, list, 4 * count, 0);
+	}
+	mmio_write32(balloon.config + ACTUAL, page_of(end));
+	for (uint64_t at = 16u << 20; at < end; at += 1u << 20) {
+		if (mmio_read64(at))
+			guest_fail("G17: a page in the balloon is not empty");
+		mmio_write64(at, PATTERN);
+		if (mmio_read64(at) != PATTERN)
+			guest_fail("G17: a page does not come back");
+	}
+}
+
 static const struct attack attacks[] = {
 	{ "DL01", dl01_no_ram, LIVES, SIZE, 0 },
 	{ "DL01", dl01_its_own_ring, ENDS, SIZE, 0 },
@@ -317,6 +341,7 @@ static const struct attack attacks[] = {
 	{ "DL07", dl07_reports, LIVES, SIZE, ALL },
 	{ "DL08", dl08_in_flight, LIVES, SIZE, 0 },
 	{ "Q28", q28_ballooned, LIVES, SIZE, 0 },
+	{ "G17", g17_everything, LIVES, SIZE, 0 },
 };
 
 void guest_main(void)

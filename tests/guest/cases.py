@@ -192,6 +192,7 @@ CASES = [
          alone=True, timeout='1s', stderr='vireo: .*'),
     Case('G07_bad_storm', 'bad_storm.elf', DEADLINE, ['bad_storm'],
          alone=True, timeout='1s', stderr='vireo: .*'),
+    passes('bad_tables', 'bad_tables', 'G14 ok'),
     *virtio('bad_virtio_split', *entries('Q', *range(1, 20)),
             files=DISK_FILE, options=DISK + ['--rng'], cpu_max=5),
     *virtio('bad_virtio_ring', *entries('Q', 20, *range(20, 25),
@@ -237,6 +238,7 @@ CASES = [
             options=VSOCK + options('--rng --cpus 2'), echo='vsock_1234',
             stderr=REFUSED_PORT, idle=2.5),
     *virtio('bad_virtio_balloon', *entries('DL', 1, *range(1, 9)), 'Q28 ok',
+            'G17 ok',
             files=DISK_FILE, options=DISK + ['--balloon'], stderr=BROKEN),
     # Alone: no byte of what had to be dropped is in the output.
     *virtio('bad_virtio_console',
