@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Runs code where there is no memory: nothing KVM could execute. */
+/* Runs code where there is no memory: nothing KVM could execute. "to=ADDRESS":
+ * in decimal. */
 #include "guest.h"
 
 const char guest_name[] = "bad_jump";
@@ -9,6 +10,6 @@ const char guest_name[] = "bad_jump";
 void guest_main(void)
 {
 	guest_puts("bad_jump\n");
-	__asm__ volatile("jmp *%0" : : "r"(NOBODY));
+	__asm__ volatile("jmp *%0" : : "r"(guest_number("to", NOBODY)));
 	guest_fail("it came back");
 }

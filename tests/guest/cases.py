@@ -173,6 +173,13 @@ CASES = [
          ['triple_fault'], alone=True, stderr='vireo: .*'),
     Case('G02_bad_jump', 'bad_jump.elf', KVM_ERROR, ['bad_jump'], alone=True,
          stderr='vireo: .*'),
+    *(Case(f'G13_jump_into_{name}', 'bad_jump.elf', KVM_ERROR, ['bad_jump'],
+           alone=True, stderr='vireo: .*', cmdline=f'to={address}',
+           options=options(f'--rng --transport {transport}'))
+      for name, address, transport in (
+          ('ecam', 0xe0000000, 'pci'), ('lapic', 0xfee00000, 'pci'),
+          ('ioapic', 0xfec00000, 'pci'), ('virtio', 0xfeb00000, 'mmio'),
+          ('the_end', 0xfffffffe, 'pci'))),
     Case('panic', 'panic.elf', PANIC, ['panic'], alone=True,
          stderr='vireo: .*'),
     Case('panic_line', 'panic_line.elf', PANIC,
