@@ -28,6 +28,7 @@ const char guest_name[] = "bad_virtio_console";
 #define EVENT_PORT_OPEN  6
 
 #define NAP_MS 1500
+#define PATIENCE_S 3u
 
 #define HELD_MOST (1u << 20) /* with what a terminal holds itself */
 
@@ -68,10 +69,12 @@ static void control(uint32_t port, uint16_t event, uint16_t value, uint32_t len)
 			   attack_now->id);
 }
 
-/* Takes control messages until there are no more; how many. */
-static unsigned int take_messages(void)
+/* Takes control messages until there are no more; how many. The first @least are
+ * waited for with patience. */
+static unsigned int take_messages(unsigned int least)
 {
 	struct vq *q = &queue[CTRL_RX];
+	uint32_t start = pm_timer();
 	struct vq_done done;
 	unsigned int count = 0;
 
@@ -79,7 +82,9 @@ static unsigned int take_messages(void)
 		vq_add(q, &(struct vq_buf){ message + 64, 64, VQ_WRITE }, 1);
 		vq_kick(q);
 		for (unsigned int i = 0; !vq_take(q, &done, 1); i++) {
-			if (i < 300)
+			if (i < 300 ||
+			    (count < least &&
+			     pm_timer() - start < PATIENCE_S * PM_TIMER_HZ))
 				continue;
 			return count; /* the buffer stays */
 		}
@@ -115,7 +120,7 @@ static void open_ports(void)
 		control(port, EVENT_PORT_READY, 1, 8);
 		control(port, EVENT_PORT_OPEN, 1, 8);
 	}
-	if (take_messages() < PORTS)
+	if (take_messages(PORTS) < PORTS)
 		guest_fail("the ports are not announced");
 }
 
@@ -246,7 +251,7 @@ static void dc04_control(void)
 		control(UINT32_MAX, EVENT_READY, i & 1, 8);
 	control(0, 0x8000, 1, 8);
 	control(0, EVENT_PORT_ADD, 1, 8); /* ours to say, not the driver's */
-	take_messages();
+	take_messages(0);
 }
 
 static void dc05_emergency(void)
