@@ -59,7 +59,7 @@ def options(text):
     return text.split()
 
 
-SPLIT = options('--irqchip split')
+FULL = options('--irqchip full')  # the default is split
 
 
 # {dir} is a folder of the test's own, with its `files`.
@@ -94,17 +94,17 @@ CASES = [
     passes('pio', 'pio', 'pio: by rep outsb', 'pio: debug console'),
     passes('mmio'),
     passes('irq', 'irq', 'irq: sent by interrupts'),
-    passes('irq_split', 'irq', 'irq: sent by interrupts', options=SPLIT),
+    passes('irq_full', 'irq', 'irq: sent by interrupts', options=FULL),
     passes('timer', 'timer', r'timer: TSC \d+ kHz.*'),
-    passes('timer_split', 'timer', options=SPLIT),
+    passes('timer_full', 'timer', options=FULL),
     passes('cpl3', 'cpl3', 'cpl3: by sysret', 'cpl3: by iret'),
     passes('smp_1', 'smp', 'smp: 1 CPUs', cmdline='cpus=1'),
     passes('smp_2', 'smp', 'smp: 2 CPUs', cmdline='cpus=2',
            options=options('--cpus 2')),
     passes('smp_4', 'smp', 'smp: 4 CPUs', cmdline='cpus=4',
            options=options('--cpus 4')),
-    passes('smp_4_split', 'smp', 'smp: 4 CPUs', cmdline='cpus=4',
-           options=options('--cpus 4') + SPLIT),
+    passes('smp_4_full', 'smp', 'smp: 4 CPUs', cmdline='cpus=4',
+           options=options('--cpus 4') + FULL),
 
     # The drivers of firmware/lib against well-behaved devices.
     *virtio('virtio_blk', 'virtio_blk: .*, 2048 sectors', 'virtio_blk: split',
@@ -220,7 +220,7 @@ CASES = [
            files=DISK_FILE, options=DISK + ['--rng']),
     passes('bad_virtio_pci_full_irqchip', 'bad_virtio_pci',
            *entries('T', *range(24, 29)), files=DISK_FILE,
-           options=DISK + options('--rng --irqchip full')),
+           options=DISK + ['--rng'] + FULL),
     passes('bad_virtio_mmio', 'bad_virtio_mmio',
            *entries('T', 1, 2, 4, 31, 34), files=DISK_FILE,
            options=DISK + options('--rng --transport mmio')),
