@@ -69,8 +69,8 @@ static void control(uint32_t port, uint16_t event, uint16_t value, uint32_t len)
 			   attack_now->id);
 }
 
-/* Takes control messages until there are no more; how many. The first @least are
- * waited for with patience. */
+/* Takes control messages until there are no more; how many. The first @least
+ * are waited for with patience. */
 static unsigned int take_messages(unsigned int least)
 {
 	struct vq *q = &queue[CTRL_RX];
