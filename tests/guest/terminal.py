@@ -29,6 +29,7 @@ class Terminal:
         # pylint: disable=consider-using-with; closed in __exit__
         self.folder = tempfile.TemporaryDirectory()
         self.socket = os.path.join(self.folder.name, 'tmux')
+        self.starts = 0
 
     def tmux(self, *words):
         environment = {k: v for k, v in os.environ.items() if k != 'TMUX'}
@@ -95,8 +96,11 @@ class Terminal:
         """Starts a guest, then "code=N" when it has ended, and its id."""
         command = shlex.join(self.bed.command(image, *options))
         pid = os.path.join(self.folder.name, 'pid')
-        self.line(f"clear; sh -c 'echo $$ > {pid}; exec \"$@\"' sh {command}; "
-                  'echo "code"=$?')
+        self.starts += 1
+        self.line(f"clear; sh -c 'echo $$ > {pid}; echo \"start\"-{self.starts}; "
+                  f'exec "$@"\' sh {command}; echo "code"=$?')
+        # Until then the screen may be the one of the guest before.
+        self.wait(f'^start-{self.starts}$')
         self.wait(wanted)
         with open(pid, encoding='ascii') as file:
             return int(file.read())

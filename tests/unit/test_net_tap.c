@@ -67,6 +67,21 @@ static void make(const char *name, int flags)
 	set_up(name, true);
 }
 
+/* The kernel throws frames away until it has noticed the carrier, which it does
+ * when it finds the time; the flags are set after that. */
+static void wait_running(const char *name)
+{
+	struct ifreq ifr = { 0 };
+
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", name);
+	for (int i = 0; i < 4000 && !(ifr.ifr_flags & IFF_RUNNING); i++) {
+		net_bench_nap(5);
+		assert_int_equal(control(SIOCGIFFLAGS, &ifr), 0);
+	}
+	assert_true(ifr.ifr_flags & IFF_RUNNING);
+	set_up(name, true); /* waits for whoever holds the network's lock */
+}
+
 /* The host's side: a packet socket on the device. */
 static int open_host(const char *name)
 {
@@ -76,6 +91,7 @@ static int open_host(const char *name)
 	};
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
 
+	wait_running(name);
 	assert_int_equal(bind(fd, (struct sockaddr *)&ll, sizeof(ll)), 0);
 	return fd;
 }
