@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Guests for bench/disk-host, net-host and idle-host.
+
+A stock kernel with the initramfs of tests/linux/devices, whose /init is
+replaced by guest-init and which carries guest_load and iperf3 as well. The
+same for vireo and for QEMU, each by its own transport.
+
+What a guest tells goes to standard output as records, see emit(): bench/
+devices.py reads them outside, where the emulated host's own CPU time can be
+read too.
+"""
+import argparse
+import json
+import re
+import subprocess
+import sys
+
+MEMORY = 256
+LIMIT = 300  # seconds that a guest may take
+QEMU = ['qemu-system-x86_64', '-enable-kvm', '-cpu', 'host', '-nodefaults',
+        '-no-user-config', '-display', 'none', '-no-reboot', '-smp', '1',
+        '-name', 'guest,debug-threads=on', '-m', str(MEMORY),
+        '-serial', 'stdio']
+MACHINES = {
+    'microvm': ['-M', 'microvm,x-option-roms=off,rtc=on,acpi=on', '-global',
+                'virtio-mmio.force-legacy=false'],
+    'q35': ['-M', 'q35'],
+}
+
+
+def options(about):
+    """What the three scripts have in common; given by bench/devices.py."""
+    parser = argparse.ArgumentParser(description=about.split('\n')[0])
+    parser.add_argument('--vireo', required=True)
+    parser.add_argument('--kernel', required=True)
+    parser.add_argument('--initrd', required=True)
+    parser.add_argument('--cache', required=True)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--seconds', type=int, default=2)
+    parser.add_argument('--only', default='',
+                        help='VMs whose name has one of these words')
+    return parser
+
+
+def vireo(args, words, transport, *more):
+    return [args.vireo, 'run', '--kernel', args.kernel, '--initrd',
+            args.initrd, '--memory', f'{MEMORY}M', '--transport', transport,
+            '--timeout', f'{LIMIT}s', '--quiet', '--cmdline',
+            'quiet ' + words, *more]
+
+
+def qemu(args, words, machine, *more):
+    return QEMU + MACHINES[machine] + [
+        '-kernel', args.kernel, '-initrd', args.initrd, '-append',
+        'console=ttyS0 panic=-1 quiet ' + words, *more]
+
+
+def emit(**record):
+    print('@' + json.dumps(record), flush=True)
+
+
+def run(name, command):
+    """Passes on what the guest tells; returns the VMM's stderr."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True, errors='replace')
+    seen = ''
+    for line in child.stdout:
+        seen += line
+        found = re.match(r'VIREO-(BEGIN|TELL): ([^\s=]+)=?([^\r\n]*)', line)
+        if found:
+            emit(vm=name, what=found.group(1), key=found.group(2),
+                 value=found.group(3))
+    errors = child.stderr.read()
+    if child.wait() or 'VIREO-TELL' not in seen:
+        sys.exit(f'{" ".join(command)}: status {child.returncode}\n'
+                 f'{seen[-2000:]}{errors[-2000:]}')
+    return errors
+
+
+def chosen(args, commands):
+    words = args.only.split(',')
+    return {name: c for name, c in commands.items()
+            if any(w in name for w in words)}
+
+
+def rounds(args, commands):
+    """All of them in each round, so that a busy machine slows all alike."""
+    for number in range(args.rounds):
+        for name, command in chosen(args, commands).items():
+            run(name, command)
+        print(f'  (round {number + 1} of {args.rounds})', file=sys.stderr,
+              flush=True)
