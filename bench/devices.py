@@ -108,6 +108,8 @@ def records(args, script, *more):
                '--kernel', guests + '/6.12/vmlinux', '--initrd',
                image(args.build, guests), '--cache', os.path.dirname(guests),
                '--seconds', str(args.seconds), f'--only={args.only}', *more]
+    if args.against:
+        command += ['--against', os.path.abspath(args.against)]
     if subprocess.run([vireo, 'check'],
                       stdout=subprocess.DEVNULL).returncode:
         command = [TREE + '/scripts/kvm-host', '--timeout', '60m', '--',

@@ -35,6 +35,7 @@ def options(about):
     parser.add_argument('--kernel', required=True)
     parser.add_argument('--initrd', required=True)
     parser.add_argument('--cache', required=True)
+    parser.add_argument('--against', help='another build of vireo')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seconds', type=int, default=2)
     parser.add_argument('--only', default='',
@@ -42,8 +43,13 @@ def options(about):
     return parser
 
 
-def vireo(args, words, transport, *more):
-    return [args.vireo, 'run', '--kernel', args.kernel, '--initrd',
+def vireos(args):
+    return {'vireo': args.vireo} | (
+        {'other vireo': args.against} if args.against else {})
+
+
+def vireo(args, words, transport, *more, program=None):
+    return [program or args.vireo, 'run', '--kernel', args.kernel, '--initrd',
             args.initrd, '--memory', f'{MEMORY}M', '--transport', transport,
             '--timeout', f'{LIMIT}s', '--quiet', '--cmdline',
             'quiet ' + words, *more]
