@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,8 @@ struct loop_source {
 	loop_fn fn;
 	void *ctx;
 	struct loop_source *next; /* loop->lock: in live or in graves */
+	bool again;               /* loop->lock: in the list of that name */
+	struct loop_source *next_again;
 };
 
 struct loop {
@@ -46,6 +49,7 @@ struct loop {
 	bool stop;
 	struct loop_source *running; /* its callback runs now */
 	struct loop_source *live;
+	struct loop_source *again; /* to be called without an event */
 	struct loop_source *graves; /* removed, the thread frees them */
 };
 
@@ -92,15 +96,9 @@ static uint32_t due(struct loop_source *s, uint32_t events)
 	return events & (s->events | EPOLLERR | EPOLLHUP);
 }
 
-static void serve(struct loop *loop, struct loop_source *s, uint32_t events)
+/* The source's callback, which loop->running announces. */
+static void call(struct loop *loop, struct loop_source *s, uint32_t events)
 {
-	pthread_mutex_lock(&loop->lock);
-	events = loop->stop ? 0 : due(s, events);
-	if (events)
-		loop->running = s;
-	pthread_mutex_unlock(&loop->lock);
-	if (!events)
-		return;
 	s->fn(s->ctx, events);
 	pthread_mutex_lock(&loop->lock);
 	loop->running = NULL;
@@ -108,14 +106,66 @@ static void serve(struct loop *loop, struct loop_source *s, uint32_t events)
 	pthread_mutex_unlock(&loop->lock);
 }
 
-/* Frees what was removed; false when the loop is to end. */
-static bool begin_round(struct loop *loop)
+static void serve(struct loop *loop, struct loop_source *s, uint32_t events)
+{
+	pthread_mutex_lock(&loop->lock);
+	events = loop->stop ? 0 : due(s, events);
+	if (events)
+		loop->running = s;
+	pthread_mutex_unlock(&loop->lock);
+	if (events)
+		call(loop, s, events);
+}
+
+/* Lock held. */
+static void forget_again(struct loop *loop, struct loop_source *s)
+{
+	struct loop_source **at = &loop->again;
+
+	if (!s->again)
+		return;
+	while (*at != s)
+		at = &(*at)->next_again;
+	*at = s->next_again;
+	s->again = false;
+}
+
+/* One that asks anew goes to the front, where this round does not come any
+ * more: it has its turn in the next. */
+static void serve_again(struct loop *loop)
+{
+	struct loop_source *s;
+	unsigned int left = 0;
+
+	pthread_mutex_lock(&loop->lock);
+	for (s = loop->again; s; s = s->next_again)
+		left++;
+	pthread_mutex_unlock(&loop->lock);
+	for (; left; left--) {
+		pthread_mutex_lock(&loop->lock);
+		for (s = loop->again; s && s->next_again;)
+			s = s->next_again;
+		if (loop->stop)
+			s = NULL;
+		if (s)
+			forget_again(loop, s);
+		loop->running = s;
+		pthread_mutex_unlock(&loop->lock);
+		if (s)
+			call(loop, s, 0);
+	}
+}
+
+/* Frees what was removed; false when the loop is to end. *@again: somebody
+ * is to be called without an event. */
+static bool begin_round(struct loop *loop, bool *again)
 {
 	struct loop_source *graves;
 	bool stop;
 
 	pthread_mutex_lock(&loop->lock);
 	stop = loop->stop;
+	*again = loop->again;
 	graves = loop->graves;
 	loop->graves = NULL;
 	pthread_mutex_unlock(&loop->lock);
@@ -127,10 +177,14 @@ static void *run(void *arg)
 {
 	struct loop *loop = arg;
 	struct epoll_event ev[BATCH];
+	bool again;
 
-	while (begin_round(loop)) {
-		int n = epoll_wait(loop->epoll_fd, ev, BATCH, -1);
+	while (begin_round(loop, &again)) {
+		int n;
 
+		if (again)
+			sched_yield();
+		n = epoll_wait(loop->epoll_fd, ev, BATCH, again ? 0 : -1);
 		assert(n >= 0 || errno == EINTR);
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr)
@@ -138,6 +192,8 @@ static void *run(void *arg)
 			else
 				fd_event_drain(loop->wake_fd);
 		}
+		if (again)
+			serve_again(loop);
 	}
 	return NULL;
 }
@@ -287,6 +343,19 @@ void loop_arm(struct loop_source *timer, uint64_t ns)
 	(void)r;
 }
 
+void loop_again(struct loop_source *source)
+{
+	struct loop *loop = source->loop;
+
+	pthread_mutex_lock(&loop->lock);
+	if (!source->again && !source->dead) {
+		source->again = true;
+		source->next_again = loop->again;
+		loop->again = source;
+	}
+	pthread_mutex_unlock(&loop->lock);
+}
+
 static void unlink_live(struct loop *loop, struct loop_source *s)
 {
 	struct loop_source **at = &loop->live;
@@ -307,6 +376,7 @@ void loop_remove(struct loop_source *source)
 	source->dead = true;
 	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 	unlink_live(loop, source);
+	forget_again(loop, source);
 	if (!pthread_equal(pthread_self(), loop->thread))
 		while (loop->running == source)
 			pthread_cond_wait(&loop->idle, &loop->lock);

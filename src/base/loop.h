@@ -26,9 +26,10 @@ int loop_create(struct loop **out, struct err *err);
 /* Stops and joins the thread, frees what is left. NULL is accepted. */
 void loop_destroy(struct loop *loop);
 
-/* Watches @fd (not owned), level triggered. @events 0 is allowed: quiet until
- * loop_set_events(). Returns 0 or -errno (-EPERM: a regular file, which is
- * always ready and cannot be watched). */
+/* Watches @fd (not owned), level triggered, or for edges with EPOLLET among
+ * @events: of an eventfd each write is one, read or not. @events 0 is allowed:
+ * quiet until loop_set_events(). Returns 0 or -errno (-EPERM: a regular file,
+ * which is always ready and cannot be watched). */
 int loop_add(struct loop_source **out, struct loop *loop, int fd,
 	     uint32_t events, loop_fn fn, void *ctx);
 void loop_set_events(struct loop_source *source, uint32_t events);
@@ -38,6 +39,14 @@ int loop_add_timer(struct loop_source **out, struct loop *loop, loop_fn fn,
 		   void *ctx);
 /* Fires once after @ns (0: never). Arming again replaces the time. */
 void loop_arm(struct loop_source *timer, uint64_t ns);
+
+/*
+ * From @source's own callback, which has just found work: calls it again, with
+ * @events 0, after the other sources had their turn and other threads of the
+ * host the processor (sched_yield(2)). So whoever makes the work, which may be
+ * waiting for this very processor, is not asked to wake the loop each time.
+ */
+void loop_again(struct loop_source *source);
 
 /* NULL is accepted. Frees the source. */
 void loop_remove(struct loop_source *source);

@@ -128,6 +128,86 @@ static void callback_runs_while_the_descriptor_is_readable(void **state)
 	loop_remove(b->source);
 }
 
+static void with_EPOLLET_each_write_to_an_eventfd_is_an_event(void **state)
+{
+	struct bench *b = *state;
+	int fd = fd_event_create();
+
+	assert_int_equal(loop_add(&b->source, b->loop, fd, EPOLLIN | EPOLLET,
+				  on_timer, &b->count), 0);
+	for (int i = 1; i < 4; i++) {
+		fd_event_signal(fd);
+		wait_for(&b->count, i);
+	}
+	nap(20);
+	assert_int_equal(load(&b->count), 3);
+	loop_remove(b->source);
+	/* what was never read is seen by whoever watches next */
+	assert_int_equal(loop_add(&b->source, b->loop, fd, EPOLLIN | EPOLLET,
+				  on_timer, &b->count), 0);
+	wait_for(&b->count, 4);
+	loop_remove(b->source);
+	close(fd);
+}
+
+/* Reads nothing: the first call has an event, the next two none. */
+static void on_again(void *ctx, uint32_t events)
+{
+	struct bench *b = ctx;
+	int n = load(&b->count);
+
+	b->events |= n ? events : 0;
+	if (n < 2)
+		loop_again(b->source);
+	store(&b->count, n + 1);
+}
+
+static void callback_that_asks_is_called_again_without_an_event(void **state)
+{
+	struct bench *b = *state;
+	int fd = fd_event_create();
+	int others = 0;
+
+	assert_int_equal(loop_add(&b->source, b->loop, fd, EPOLLIN | EPOLLET,
+				  on_again, b), 0);
+	assert_int_equal(loop_add(&b->other, b->loop, b->fd[1],
+				  EPOLLOUT | EPOLLET, on_timer, &others), 0);
+	fd_event_signal(fd);
+	wait_for(&b->count, 3);
+	wait_for(&others, 1);
+	nap(20);
+	assert_int_equal(load(&b->count), 3);
+	assert_int_equal(b->events, 0);
+	loop_remove(b->other);
+	loop_remove(b->source);
+	close(fd);
+}
+
+/* Without end, and no thread of the process can tell where it is. */
+static void on_endless(void *ctx, uint32_t events)
+{
+	struct bench *b = ctx;
+
+	__atomic_add_fetch(&b->count, 1, __ATOMIC_SEQ_CST);
+	loop_again(b->source);
+}
+
+static void source_that_asks_again_can_be_removed_any_time(void **state)
+{
+	struct bench *b = *state;
+
+	for (int i = 0; i < 50; i++) {
+		store(&b->count, 0);
+		assert_int_equal(loop_add(&b->source, b->loop, b->fd[1],
+					  EPOLLOUT | EPOLLET, on_endless, b),
+				 0);
+		wait_for(&b->count, 3);
+		loop_remove(b->source);
+		store(&b->count, 0);
+		assert_int_equal(load(&b->count), 0);
+	}
+}
+
 static void regular_file_is_refused_with_EPERM(void **state)
 {
 	struct bench *b = *state;
@@ -436,6 +516,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(callback_runs_while_the_descriptor_is_readable),
+		T(with_EPOLLET_each_write_to_an_eventfd_is_an_event),
+		T(callback_that_asks_is_called_again_without_an_event),
+		T(source_that_asks_again_can_be_removed_any_time),
 		T(regular_file_is_refused_with_EPERM),
 		T(source_without_events_is_quiet_even_at_a_hang_up),
 		T(events_are_changed_from_outside),

@@ -247,6 +247,7 @@ static const struct virtio_ops nic_ops = {
 	.name = "net",
 	.type = VIRTIO_NET,
 	.queue_size = 256,
+	.lingers = true,
 	.config_read = config_read,
 	.accepts = accepts,
 	.start = start,

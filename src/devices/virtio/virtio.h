@@ -35,8 +35,9 @@ struct virtio_ops {
 	const char *name; /* "blk"; also the snapshot node's */
 	enum virtio_type type;
 	uint16_t queue_size; /* the largest the device takes */
-	/* Configuration space, by value, little endian; [off, off+len) has
-	 * been checked against config_size. Under the transport's lock. */
+	bool lingers; /* its requests come in trains; virtio_service() */
+	/* Configuration space, by value, little endian; [off, off+len) is
+	 * inside of config_size. Under the transport's lock. */
 	uint64_t (*config_read)(struct virtio *v, uint32_t off,
 				unsigned int len);
 	void (*config_write)(struct virtio *v, uint32_t off, unsigned int len,
@@ -82,6 +83,7 @@ struct virtio_queue {
 	struct queue ring; /* started, with a copy of params, when enabled */
 	int doorbell_fd;   /* owned eventfd, -1 until DRIVER_OK */
 	struct loop_source *source;
+	bool linger, again; /* loop thread: see virtio_service() */
 };
 
 /* The first member of every device type's struct. */
@@ -133,7 +135,6 @@ void virtio_init(struct virtio *v, const struct virtio_ops *ops,
 		 uint32_t config_size, uint64_t features);
 /* Frees what the core owns; the device must be stopped. */
 void virtio_finish(struct virtio *v);
-
 /* Called once by the transport, which then owns @v. */
 void virtio_attach(struct virtio *v, const struct virtio_transport_ops *ops,
 		   void *ctx);
@@ -172,8 +173,9 @@ void virtio_config_end(struct virtio *v, bool tell);
 /* An interrupt for queue @n, if the driver wants one. Loop thread. Once after
  * a batch of queue_push(); virtio_service() does it for those inside of it. */
 void virtio_queue_done(struct virtio *v, unsigned int n);
-/* May the device use queue @n now? Not one that is not enabled or was reset,
- * and none of a broken device. To be asked outside of kick(). Any thread. */
+/* May the device use queue @n now? Not one that the driver did not enable or
+ * has reset, and no broken device's. Ask before touching a queue on one's own
+ * account (not in kick()). Any thread. */
 bool virtio_queue_live(const struct virtio *v, unsigned int n);
 static inline bool virtio_has(const struct virtio *v, uint64_t feature)
 {
@@ -181,10 +183,12 @@ static inline bool virtio_has(const struct virtio *v, uint64_t feature)
 }
 
 /* The usual queue loop: pops chains and hands each to @handle until the queue
- * is empty or @budget chains were served (then the doorbell is rung again so
- * that others get their turn); kicks are off meanwhile; a bad ring becomes
+ * is empty or @budget chains were served (then it is kicked again, after the
+ * others); the driver's kicks are off meanwhile. For a type that lingers they
+ * stay off until one more kick() found nothing. A bad ring becomes
  * virtio_fail(). @handle pushes the chain itself, now or later; false: it has
- * no room now, and the chain was NOT taken over (the next call hands it in). */
+ * no room now, the chain was NOT taken over and is handed in again after the
+ * next virtio_service(). */
 #define VIRTIO_BUDGET 64
 void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 		    bool (*handle)(struct virtio *v, unsigned int n,

@@ -29,20 +29,30 @@ void virtio_queue_defaults(struct virtio_queue *vq)
 
 /* ---- doorbells ---- */
 
+/* The second look is cheap and a kick is not: an exit, a thread to be woken.
+ * On a busy host the driver gets the processor in between, and more than one
+ * request together. */
 static void on_kick(void *ctx, uint32_t events)
 {
 	struct virtio_queue *vq = ctx;
 
-	fd_event_drain(vq->doorbell_fd);
-	if (virtio_queue_live(vq->v, vq->number))
-		vq->v->ops->kick(vq->v, vq->number);
+	if (events)
+		fd_event_drain(vq->doorbell_fd);
+	if (!virtio_queue_live(vq->v, vq->number))
+		return;
+	vq->again = false;
+	vq->linger = vq->v->ops->lingers;
+	vq->v->ops->kick(vq->v, vq->number);
+	vq->linger = false;
+	if (vq->again)
+		loop_again(vq->source);
 }
 
 static int listen_queue(struct virtio_queue *vq)
 {
 	struct virtio *v = vq->v;
-	int r = loop_add(&vq->source, v->loop, vq->doorbell_fd, EPOLLIN,
-			 on_kick, vq);
+	int r = loop_add(&vq->source, v->loop, vq->doorbell_fd,
+			 EPOLLIN, on_kick, vq);
 
 	if (r == 0)
 		fd_event_signal(vq->doorbell_fd);
@@ -263,13 +273,14 @@ void virtio_queue_done(struct virtio *v, unsigned int n)
 		v->transport->queue_irq(v->transport_ctx, n);
 }
 
-/* Kicks are off while we look, and while there is no room (the device comes
- * back by itself); they are on only when the queue is empty. */
+/* Kicks are off while we look, while there is no room (the device comes back
+ * by itself), and while we linger; else they are on when the queue is empty. */
 void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 		    bool (*handle)(struct virtio *v, unsigned int n,
 				   struct chain *c))
 {
-	struct queue *q = &v->queue[n].ring;
+	struct virtio_queue *vq = &v->queue[n];
+	struct queue *q = &vq->ring;
 	bool more = true;
 	struct chain c;
 	int r = 0;
@@ -282,15 +293,17 @@ void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 		if (r > 0 && !handle(v, n, &c)) {
 			queue_unpop(q, &c);
 			more = false;
+		} else if (r > 0) {
+			vq->again = vq->linger;
 		}
 		if (r == 0)
-			more = queue_set_kicks(q, true);
+			more = !vq->again && queue_set_kicks(q, true);
 		if (r < 0)
 			virtio_fail(v, "the driver broke a ring");
 		if (r == 0 && more)
 			queue_set_kicks(q, false);
 	}
 	virtio_queue_done(v, n);
-	if (more && !virtio_broken(v))
-		fd_event_signal(v->queue[n].doorbell_fd);
+	if (more && !vq->again && !virtio_broken(v))
+		fd_event_signal(vq->doorbell_fd);
 }
