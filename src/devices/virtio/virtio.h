@@ -81,7 +81,7 @@ struct virtio_queue {
 	_Atomic uint16_t vector;    /* PCI; VIRTIO_NO_VECTOR: none */
 	_Atomic bool live;          /* the device may use the ring */
 	struct queue ring; /* started, with a copy of params, when enabled */
-	int doorbell_fd;   /* owned eventfd, -1 until DRIVER_OK */
+	int doorbell_fd;   /* owned eventfd, never read; -1 until DRIVER_OK */
 	struct loop_source *source;
 	bool linger, again; /* loop thread: see virtio_service() */
 };

@@ -5,7 +5,8 @@
  * owns the ring), silenced (no kick runs any more), stopped.
  *
  * The doorbell is an eventfd, rung by KVM, by virtio_notify() or by ourselves,
- * so a kick that comes before the loop listens is not lost.
+ * so a kick that comes before the loop listens is not lost. It is watched for
+ * edges and never read: every ring is one, and a read is a system call.
  */
 #include "devices/virtio/virtio_queue.h"
 
@@ -36,8 +37,6 @@ static void on_kick(void *ctx, uint32_t events)
 {
 	struct virtio_queue *vq = ctx;
 
-	if (events)
-		fd_event_drain(vq->doorbell_fd);
 	if (!virtio_queue_live(vq->v, vq->number))
 		return;
 	vq->again = false;
@@ -52,7 +51,7 @@ static int listen_queue(struct virtio_queue *vq)
 {
 	struct virtio *v = vq->v;
 	int r = loop_add(&vq->source, v->loop, vq->doorbell_fd,
-			 EPOLLIN, on_kick, vq);
+			 EPOLLIN | EPOLLET, on_kick, vq);
 
 	if (r == 0)
 		fd_event_signal(vq->doorbell_fd);
