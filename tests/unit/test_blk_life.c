@@ -208,7 +208,7 @@ static void the_configuration_describes_the_disk(void **state)
 
 	assert_int_equal(config(c, BLK_CAPACITY, 8), CASE_SIZE / 512);
 	assert_int_equal(config(c, BLK_CAPACITY, 4), CASE_SIZE / 512);
-	assert_int_equal(config(c, BLK_SEG_MAX, 4), 254);
+	assert_int_equal(config(c, BLK_SEG_MAX, 4), 256);
 	assert_int_equal(config(c, BLK_BLK_SIZE, 4), 512);
 	assert_int_equal(config(c, BLK_PHYSICAL_EXP, 1), 3);
 	assert_int_equal(config(c, BLK_NUM_QUEUES, 2), CASE_QUEUES);

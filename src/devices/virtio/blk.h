@@ -15,7 +15,7 @@
 #include "devices/virtio/virtio.h"
 
 #define BLK_MAX_QUEUES 16
-#define BLK_QUEUE_SIZE 256
+#define BLK_QUEUE_SIZE 512
 #define BLK_SERIAL_LEN 20
 
 struct blk_config {

@@ -6,7 +6,9 @@
 #include "base/num.h"
 #include "devices/virtio/blk_wire.h"
 
-#define SEG_MAX  254 /* a full queue less header and status */
+/* 1 MiB of pages; with header and status it is below QUEUE_IOV_MAX and the
+ * queue's size. */
+#define SEG_MAX  256
 #define SEG_SIZE (1024 * 1024)
 
 static void put32(uint8_t *config, enum blk_field at, uint32_t value)
