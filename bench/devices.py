@@ -48,7 +48,8 @@ def image(build, guests):
 
 
 class Clock:
-    """The CPU time of the emulated host that runs below a process."""
+    """The CPU time of the emulated host that runs below a process; without
+    one, the usual time."""
 
     def __init__(self, parent):
         self.parent = parent
@@ -71,7 +72,7 @@ class Clock:
         return int(pid) == self.parent
 
     def read(self):
-        if self.clock is None:
+        if self.clock is None and self.parent:
             self.find()
         return time.clock_gettime(self.clock or time.CLOCK_MONOTONIC)
 
@@ -110,13 +111,16 @@ def records(args, script, *more):
                '--seconds', str(args.seconds), f'--only={args.only}', *more]
     if args.against:
         command += ['--against', os.path.abspath(args.against)]
-    if subprocess.run([vireo, 'check'],
-                      stdout=subprocess.DEVNULL).returncode:
+    emulated = subprocess.run([vireo, 'check'],
+                              stdout=subprocess.DEVNULL).returncode
+    if emulated:
         command = [TREE + '/scripts/kvm-host', '--timeout', '60m', '--',
                    *command]
+    else:
+        command += ['--on', args.build + '/bench']
     sys.stdout.flush()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    clock = Clock(child.pid)
+    clock = Clock(child.pid if emulated else None)
     began = 0
     for line in child.stdout:
         if not line.startswith('@'):
@@ -170,7 +174,7 @@ def bench_disk(args, _):
     for load in loads:
         name, unit, bar = LOADS[load]
         print(f' {name}')
-        show(table, load, unit, {'QEMU': bar})
+        show(table, load, unit, {'QEMU': bar, 'microvm': bar})
 
 
 def bench_exits_disk(args, _):
@@ -210,7 +214,7 @@ def is_vcpu(name):
 
 def bench_idle(args, _):
     threads = {}
-    for r in records(args, 'idle-host', '--image', TREE + '/README.md'):
+    for r in records(args, 'idle-host'):
         if r['what'] == 'THREAD':
             cpu, wakes = (float(word) for word in r['value'].split())
             threads.setdefault(r['vm'], []).append((r['key'], cpu, wakes))

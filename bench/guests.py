@@ -10,12 +10,15 @@ devices.py reads them outside, where the emulated host's own CPU time can be
 read too.
 """
 import argparse
+import glob
 import json
+import os
 import re
 import subprocess
 import sys
 
 MEMORY = 256
+IMAGE_MIB = 256
 LIMIT = 300  # seconds that a guest may take
 QEMU = ['qemu-system-x86_64', '-enable-kvm', '-cpu', 'host', '-nodefaults',
         '-no-user-config', '-display', 'none', '-no-reboot', '-smp', '1',
@@ -36,6 +39,8 @@ def options(about):
     parser.add_argument('--initrd', required=True)
     parser.add_argument('--cache', required=True)
     parser.add_argument('--against', help='another build of vireo')
+    parser.add_argument('--on', help='a directory for the disk image '
+                        '(default: made in the emulated host)')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seconds', type=int, default=2)
     parser.add_argument('--only', default='',
@@ -97,3 +102,45 @@ def rounds(args, commands):
             run(name, command)
         print(f'  (round {number + 1} of {args.rounds})', file=sys.stderr,
               flush=True)
+
+
+def sh(*command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def insmod(cache, *names):
+    """The emulated host's own kernel's modules, from the cache."""
+    release = os.uname().release
+    for name in names:
+        name, *values = name.split()
+        found = glob.glob(f'{cache}/kernels/*/lib/modules/{release}/kernel/'
+                          f'**/{name}.ko*', recursive=True)
+        if found:
+            subprocess.run(['insmod', found[0], *values], check=False,
+                           stderr=subprocess.DEVNULL)
+
+
+def make_place(args):
+    """An ext4 file system on a RAM disk; nothing is written back meanwhile.
+    Others behave otherwise: what 9p and tmpfs have in memory cannot be read
+    without waiting (RWF_NOWAIT)."""
+    place = '/run/bench-disk'
+    insmod(args.cache, f'brd rd_nr=1 rd_size={(IMAGE_MIB + 128) * 1024}',
+           'crc16', 'crc32c_generic', 'libcrc32c', 'mbcache', 'jbd2', 'ext4')
+    os.makedirs(place, exist_ok=True)
+    sh('mkfs.ext4', '-q', '-F', '-E', 'nodiscard,lazy_itable_init=0',
+       '/dev/ram0')
+    sh('mount', '-o', 'noatime', '/dev/ram0', place)
+    for name, value in (('writeback_centisecs', 0), ('ratio', 90),
+                        ('background_ratio', 80)):
+        with open('/proc/sys/vm/dirty_' + name, 'w') as f:
+            f.write(str(value))
+    return place
+
+
+def make_image(args):
+    """All of it is in the page cache afterwards."""
+    image = (args.on or make_place(args)) + '/image'
+    sh('dd', 'if=/dev/zero', 'of=' + image, 'bs=1M', f'count={IMAGE_MIB}',
+       'status=none', 'conv=fsync')
+    return image
