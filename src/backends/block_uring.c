@@ -19,6 +19,7 @@
 #include "base/num.h"
 
 #define DEPTH       256 /* in the kernel at a time; others wait in a list */
+#define TRY_MAX     65536 /* copied at once */
 #define ZERO_PIECES 64  /* 256 KiB of zeroes in one write */
 
 enum { PLAIN, BUFFERED }; /* indices of registered descriptors */
@@ -28,6 +29,7 @@ struct uring {
 	struct block_disk *disk; /* not owned */
 	struct io_uring ring;
 	unsigned int in_kernel;
+	bool no_try;
 	struct block_list pending;  /* not given to the kernel yet */
 	struct block_list finished; /* and not reaped */
 	struct iovec zeroes[ZERO_PIECES]; /* for writes; never changed */
@@ -212,12 +214,31 @@ static bool collect(struct uring *u)
 	return any;
 }
 
+/* One read alone, of something that the host has in memory: a plain system
+ * call does it with less ado than the ring. */
+static void try_alone(struct uring *u)
+{
+	struct block_req *req = u->pending.first;
+	int r;
+
+	if (u->no_try || !req || req->next || req->op != BLOCK_READ ||
+	    req->len > TRY_MAX)
+		return;
+	r = u->disk->ops->try(u->disk, req);
+	u->no_try = r == -EOPNOTSUPP;
+	if (r == -EAGAIN || r == -EOPNOTSUPP)
+		return;
+	req->result = r;
+	block_list_add(&u->finished, block_list_take(&u->pending));
+}
+
 /* The kernel may be short of memory for a moment: what it did not take stays
  * in the ring for the next call. */
 static void uring_kick(struct block_engine *e)
 {
 	struct uring *u = to_uring(e);
 
+	try_alone(u);
 	do {
 		fill(u);
 		if (io_uring_sq_ready(&u->ring))
@@ -318,6 +339,7 @@ int block_uring_create(struct block_engine **out, struct block_disk *d)
 		return -ENOMEM;
 	u->engine.ops = &uring_ops;
 	u->disk = d;
+	u->no_try = !d->ops->try;
 	r = io_uring_queue_init(DEPTH, &u->ring, IORING_SETUP_R_DISABLED);
 	if (r < 0) {
 		free(u);
