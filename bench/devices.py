@@ -199,6 +199,9 @@ def bench_net(args, _):
     table = Table()
     for r in records(args, 'net-host', '--rounds', str(args.device_rounds)):
         if r['what'] == 'TELL':
+            if not r['value'][:1].isdigit():
+                print(f'  {r["vm"]} {r["key"]}: no figure: {r["value"]}')
+                continue
             mbits = float(r['value'])
             table.add(r['key'], r['vm'], mbits)
             table.add(r['key'] + ' cpu', r['vm'],
