@@ -178,7 +178,7 @@ static void refused(const char *id)
 
 static void t10_sizes(void)
 {
-	static const uint16_t sizes[] = { 0, 3, 7, 100, 512, 0x8000, 0xffff };
+	static const uint16_t sizes[] = { 0, 3, 7, 100, 1024, 0x8000, 0xffff };
 
 	for (unsigned int i = 0; i < 7; i++) {
 		set_up(0);

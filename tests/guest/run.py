@@ -75,7 +75,7 @@ def echo(path):
     """A unix socket whose connections get back what they send."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
-        server.listen(64)
+        server.listen(1024)
         thread = threading.Thread(target=echo_all, args=[server])
         thread.start()
         try:

@@ -173,9 +173,8 @@ void virtio_config_end(struct virtio *v, bool tell);
 /* An interrupt for queue @n, if the driver wants one. Loop thread. Once after
  * a batch of queue_push(); virtio_service() does it for those inside of it. */
 void virtio_queue_done(struct virtio *v, unsigned int n);
-/* May the device use queue @n now? Not one that the driver did not enable or
- * has reset, and no broken device's. Ask before touching a queue on one's own
- * account (not in kick()). Any thread. */
+/* May the device use queue @n now? Not one that is not enabled or was reset,
+ * and none of a broken device. To be asked outside of kick(). Any thread. */
 bool virtio_queue_live(const struct virtio *v, unsigned int n);
 static inline bool virtio_has(const struct virtio *v, uint64_t feature)
 {
@@ -184,11 +183,9 @@ static inline bool virtio_has(const struct virtio *v, uint64_t feature)
 
 /* The usual queue loop: pops chains and hands each to @handle until the queue
  * is empty or @budget chains were served (then it is kicked again, after the
- * others); the driver's kicks are off meanwhile. For a type that lingers they
- * stay off until one more kick() found nothing. A bad ring becomes
- * virtio_fail(). @handle pushes the chain itself, now or later; false: it has
- * no room now, the chain was NOT taken over and is handed in again after the
- * next virtio_service(). */
+ * others); kicks are off meanwhile, and for a type that lingers until one more
+ * kick() found nothing. A bad ring becomes virtio_fail(). @handle pushes the
+ * chain, now or later; false: no room, the next call hands it in again. */
 #define VIRTIO_BUDGET 64
 void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 		    bool (*handle)(struct virtio *v, unsigned int n,
