@@ -12,7 +12,7 @@ const char guest_name[] = "bad_virtio_net";
 #define SIZE 16
 #define LONG 256
 
-#define NAP_MS 1500
+#define NAP_MS 3000
 
 #define FRAME 60u
 #define QUIET_US 1500

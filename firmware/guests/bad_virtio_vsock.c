@@ -14,7 +14,7 @@ const char guest_name[] = "bad_virtio_vsock";
 #define PORT 7000u /* ours, unless it matters */
 
 #define QUIET_US 2000
-#define NAP_MS   1000
+#define NAP_MS   2500
 
 static struct vsock vsock;
 static uint32_t port = 20000; /* ours of the next good connection */
