@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "cpu_time.h"
 #include "base/json.h"
 #include "base/num.h"
 
@@ -157,12 +157,12 @@ static void assert_refused_fast(const char *text, size_t len)
 {
 	struct seen seen = { 0 };
 	struct err err = { 0 };
-	uint64_t start = clock_mono_ms();
+	uint64_t start = cpu_time_ms();
 
 	assert_int_equal(json_walk(text, len, note, &seen, &err), -EINVAL);
 	assert_true(strlen(err.text) > 5);
 	/* The goal is 10 ms; a busy machine gets more. */
-	assert_true(clock_mono_ms() - start < 500);
+	assert_true(cpu_time_ms() - start < 500);
 }
 
 static void C03_json_10000_levels_deep_is_refused_fast(void **state)
