@@ -39,8 +39,10 @@ void flat_check(const struct flat *before)
 {
 	struct flat now = flat_now();
 
+	/* Threads end, and loops free what was removed, in their own time. */
 	for (int i = 0; i < 200 && (now.fds > before->fds ||
-				    now.threads > before->threads); i++) {
+				    now.threads > before->threads ||
+				    now.heap > before->heap + SLACK); i++) {
 		poll(NULL, 0, 25);
 		now = flat_now();
 	}
