@@ -542,6 +542,30 @@ static void DV11_without_descriptors_connections_are_refused(void **state)
 	close(listener);
 }
 
+/* The host's ports begin at 2^30; the second one is next in the snapshot. */
+static void refused_snapshot_leaves_the_hosts_ports_alone(void **state)
+{
+	const uint8_t next[] = { 0x40, 0, 0, 1 };
+	struct vsock_bench *b = *state;
+	uint32_t port;
+	int fd = open_from_host(b, 9, &port);
+	size_t len;
+	uint8_t *blob = front_save(&b->front, &len);
+	uint8_t *at = memmem(blob, len, next, sizeof(next));
+
+	assert_int_equal(port, 0x40000000);
+	assert_non_null(at);
+	at[0] = 0;
+	assert_int_not_equal(front_load(&b->front, blob, len), 0);
+	free(blob);
+	assert_true(host_at_end(fd));
+	close(fd);
+	vsock_bench_run(b, 32, 0);
+	fd = open_from_host(b, 9, &port);
+	assert_int_equal(port, 0x40000001);
+	close(fd);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -568,6 +592,7 @@ int main(void)
 		T(DV10_reader_that_leaves_takes_its_bytes_along),
 		T(DV11_ports_without_a_socket_are_reset),
 		T(DV11_without_descriptors_connections_are_refused),
+		T(refused_snapshot_leaves_the_hosts_ports_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

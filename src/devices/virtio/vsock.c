@@ -175,8 +175,10 @@ static int vsock_snapshot(struct virtio *v, struct snap *s)
 	snap_bool(s, "reset-event", &event);
 	if (!snap_loading(s) || snap_error(s))
 		return snap_error(s);
-	if (port < VSOCK_PORT_FIRST || port > VSOCK_PORT_LAST)
+	if (port < VSOCK_PORT_FIRST || port > VSOCK_PORT_LAST) {
 		snap_reject(s, "next-port", "out of range");
+		return snap_error(s);
+	}
 	vs->next_port = port;
 	vs->reset_event = event;
 	return snap_error(s);
