@@ -408,7 +408,7 @@ static void pause_keeps_what_is_asked_meanwhile(void **state)
 {
 	struct virtio_case *c = *state;
 
-	case_run(c, 0);
+	case_run(c, VIRTIO_F_RING_RESET);
 	front_sync(&c->front);
 	c->echo->hold = true;
 	case_post(c, 0);
@@ -425,6 +425,16 @@ static void pause_keeps_what_is_asked_meanwhile(void **state)
 	virtio_resume(&c->echo->v);
 	assert_int_equal(c->echo->starts, 2);
 	case_collect(c, 1);
+	case_collect(c, 0);
+	/* a queue that is set up while paused */
+	virtio_pause(&c->echo->v);
+	front_set(&c->front, VREG_QUEUE_SEL, 0);
+	front_set(&c->front, VREG_QUEUE_RESET, 1);
+	driver_ring_reset(&c->ring[0]);
+	assert_true(front_queue(&c->front, 0, &c->ring[0].params));
+	assert_null(c->echo->v.queue[0].source);
+	virtio_resume(&c->echo->v);
+	case_post(c, 0);
 	case_collect(c, 0);
 	/* and a reset while paused */
 	virtio_pause(&c->echo->v);

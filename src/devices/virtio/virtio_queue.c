@@ -105,9 +105,11 @@ void virtio_notify(struct virtio *v, uint32_t queue)
 
 /* ---- one queue ---- */
 
+/* While it is paused nobody listens: run() will. */
 static void go_live(struct virtio_queue *vq)
 {
-	if (open_queue(vq) < 0 || listen_queue(vq) < 0) {
+	if (open_queue(vq) < 0 ||
+	    (!vq->v->paused && listen_queue(vq) < 0)) {
 		virtio_fail(vq->v, "out of memory or descriptors");
 		return;
 	}
