@@ -1,189 +1,322 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What a driver can ask of the console device with three ports, over backends
- * in memory. The input is a program of steps. */
+/* What a driver can ask of the console device with one or three ports, over
+ * backends in memory. The input is a program of steps. */
+#include <errno.h>
 #include <string.h>
 
-#include "devices/virtio/console.h"
-#include "devices/virtio/console_wire.h"
+#include "base/endian.h"
+#include "devices/virtio/console_parts.h"
 #include "driver_ring.h"
 #include "fake_char.h"
 #include "fuzz_loop.h"
 
-#define PORTS  3
-#define QUEUES (2 * PORTS + 2)
-#define SIZE   8
+#define PORTS     3
+#define QUEUES    (2 * PORTS + 2)
+#define SIZE      8
+#define MAX_STEPS 256
+#define DATA      (DRIVER_RAM_GPA + DRIVER_RAM_SIZE - 262144)
+#define CONTROL   (DATA + 131072)         /* messages to the device */
+#define ROOM      (CONTROL + SIZE * 256) /* and from it, 256 bytes each */
 
 struct stage {
 	struct fuzz_input in;
 	struct driver_ram ram;
 	struct driver_ring ring[QUEUES];
 	struct virtio *v;
+	unsigned int ports;
 	struct char_dev *chr; /* PORTS */
+	uint64_t room[SIZE];  /* by head: buffers for control messages */
+	unsigned int rooms;   /* so far; they are used in order */
 };
 
-static void set(struct stage *t, enum vreg reg, uint32_t value)
+static void run(struct stage *t, uint32_t wanted)
 {
-	virtio_write(t->v, reg, value);
+	uint64_t features = wanted & 7;
+
+	features |= wanted & 8 ? VIRTIO_F_RING_PACKED : 0;
+	features |= wanted & 16 ? VIRTIO_F_EVENT_IDX : 0;
+	features |= wanted & 32 ? VIRTIO_F_INDIRECT_DESC : 0;
+	features |= wanted & 64 ? VIRTIO_F_RING_RESET : 0;
+	fuzz_run(t->v, t->ring, SIZE, &t->ram, features);
 }
 
-static void run(struct stage *t, uint64_t features)
+/* A chain of up to three buffers on any queue. */
+static void post(struct stage *t, unsigned int n)
 {
-	const struct queue_features f = {
-		.packed = features & VIRTIO_F_RING_PACKED,
-		.event_idx = features & VIRTIO_F_EVENT_IDX,
-	};
-
-	features |= VIRTIO_F_VERSION_1;
-	set(t, VREG_STATUS, 0);
-	set(t, VREG_STATUS, 1);
-	set(t, VREG_STATUS, 3);
-	for (uint32_t i = 0; i < 2; i++) {
-		set(t, VREG_DRIVER_FEATURES_SEL, i);
-		set(t, VREG_DRIVER_FEATURES, (uint32_t)(features >> 32 * i));
-	}
-	set(t, VREG_STATUS, 11);
-	for (unsigned int i = 0; i < QUEUES; i++) {
-		driver_ring_finish(&t->ring[i]);
-		driver_ring_init(&t->ring[i], &t->ram, SIZE, &f);
-		set(t, VREG_QUEUE_SEL, i);
-		set(t, VREG_QUEUE_SIZE, SIZE);
-		set(t, VREG_QUEUE_DESC_LO, (uint32_t)t->ring[i].params.desc);
-		set(t, VREG_QUEUE_DRIVER_LO,
-		    (uint32_t)t->ring[i].params.driver);
-		set(t, VREG_QUEUE_DEVICE_LO,
-		    (uint32_t)t->ring[i].params.device);
-		set(t, VREG_QUEUE_ENABLE, 1);
-	}
-	set(t, VREG_STATUS, 15);
-}
-
-/* A chain of up to three buffers on any queue; a control message's first
- * bytes are the program's. */
-static void post(struct stage *t)
-{
-	unsigned int n = take(&t->in, 1) % QUEUES;
 	unsigned int count = 1 + take(&t->in, 1) % 3;
 	uint32_t shape = take(&t->in, 1);
 	struct driver_buf bufs[3];
 
 	for (unsigned int i = 0; i < count; i++) {
-		bufs[i].gpa = DRIVER_RAM_GPA + DRIVER_RAM_SIZE - 65536 +
-			      take(&t->in, 1) * 64;
+		bufs[i].gpa = DATA + take(&t->in, 1) * 64;
 		bufs[i].len = take(&t->in, 1) << (shape >> 6 ? 6 : 0);
 		bufs[i].len += !bufs[i].len;
 		bufs[i].writable = shape >> i & 1 ||
 				   (i && bufs[i - 1].writable);
 	}
-	if (n == CONSOLE_CTRL_TX) {
-		uint8_t *m = driver_ram_at(&t->ram, bufs[0].gpa, 8);
-
-		memset(m, 0, 8);
-		m[0] = (uint8_t)take(&t->in, 1);
-		m[4] = (uint8_t)take(&t->in, 1);
-		m[6] = (uint8_t)take(&t->in, 1);
-	}
-	driver_post(&t->ring[n], bufs, count);
+	if (n == CONSOLE_CTRL_RX)
+		return; /* room() has its buffers */
+	if (shape & 32 && t->ring[n].features.indirect)
+		driver_post_indirect(&t->ring[n], bufs, count);
+	else
+		driver_post(&t->ring[n], bufs, count);
 	virtio_notify(t->v, n);
+}
+
+static void control(struct stage *t)
+{
+	uint32_t id = take(&t->in, 1);
+	uint32_t event = take(&t->in, 1);
+	uint32_t value = take(&t->in, 1);
+	uint32_t len = 1 + take(&t->in, 1) % 16;
+	struct driver_buf buf = { CONTROL, len, false };
+	const struct console_control m = {
+		.id = le32_put(id == UINT8_MAX ? UINT32_MAX : id),
+		.event = le16_put((uint16_t)event),
+		.value = le16_put((uint16_t)value),
+	};
+
+	if (t->v->queues <= CONSOLE_CTRL_TX)
+		return;
+	memcpy(driver_ram_at(&t->ram, CONTROL, sizeof(m)), &m, sizeof(m));
+	driver_post(&t->ring[CONSOLE_CTRL_TX], &buf, 1);
+	virtio_notify(t->v, CONSOLE_CTRL_TX);
+}
+
+/* Room for control messages. */
+static void room(struct stage *t)
+{
+	unsigned int count = take(&t->in, 1) % (SIZE + 1);
+	uint32_t len = take(&t->in, 1);
+
+	for (; t->v->queues > CONSOLE_CTRL_RX && count; count--) {
+		struct driver_buf buf = { ROOM + t->rooms % SIZE * 256,
+					  len + !len, true };
+		int head = driver_post(&t->ring[CONSOLE_CTRL_RX], &buf, 1);
+
+		if (head < 0)
+			break;
+		t->room[head] = buf.gpa;
+		t->rooms++;
+	}
+	virtio_notify(t->v, CONSOLE_CTRL_RX);
+}
+
+/* Much of it, in one buffer. */
+static void output(struct stage *t, unsigned int n)
+{
+	struct driver_buf buf = { DATA, take(&t->in, 2) * 2 + 1, false };
+
+	if (n == CONSOLE_CTRL_RX)
+		return;
+	driver_post(&t->ring[n], &buf, 1);
+	virtio_notify(t->v, n);
+}
+
+/* A message is about a port, and of a kind that the device sends. */
+static void check_message(const struct stage *t, const struct driver_done *done)
+{
+	struct console_control m;
+	uint16_t event;
+
+	if (!done->len)
+		return;
+	must(done->len >= sizeof(m));
+	memcpy(&m, driver_ram_at(&t->ram, t->room[done->head], sizeof(m)),
+	       sizeof(m));
+	event = le16_get(m.event);
+	must(le32_get(m.id) < t->ports && le16_get(m.value) == 1);
+	must(event == CONSOLE_DEVICE_ADD || event >= CONSOLE_CONSOLE_PORT);
+	must(event <= CONSOLE_PORT_NAME);
+	must(event == CONSOLE_PORT_NAME ||
+	     done->len == sizeof(m) + (event == CONSOLE_RESIZE ? 4 : 0));
 }
 
 static void collect(struct stage *t)
 {
 	struct driver_done done;
 
-	for (unsigned int i = 0; i < QUEUES && !virtio_broken(t->v); i++)
+	for (unsigned int i = 0; i < t->v->queues && !virtio_broken(t->v); i++)
 		while (driver_collect(&t->ring[i], &done))
-			;
+			if (i == CONSOLE_CTRL_RX)
+				check_message(t, &done);
 }
 
-/* Saved, loaded and saved again: the same. */
+/* Refused snapshots leave a device that can be started again. */
 static void snapshot(struct stage *t)
 {
-	struct snap *s = snap_create();
-	struct snap *load;
+	struct console *con = console_of(t->v);
+	uint32_t how = take(&t->in, 1) % 4;
 	const void *blob;
+	struct snap *s;
 	size_t len;
 
-	must(s && virtio_snapshot(t->v, s) == 0);
-	must(snap_finish(s, &blob, &len) == 0);
-	must(snap_open(&load, blob, len, NULL) == 0);
-	must(virtio_snapshot(t->v, load) == 0);
-	must(snap_finish(load, NULL, NULL) == 0);
-	snap_destroy(load);
+	if (how == 0) {
+		fuzz_save_load(t->v);
+		return;
+	}
+	if (how == 1) {
+		uint32_t at = take(&t->in, 2);
+		uint32_t count = take(&t->in, 1);
+
+		fuzz_load_damaged(t->v, at, count, (uint8_t)take(&t->in, 1));
+		run(t, take(&t->in, 1));
+		return;
+	}
+	/* from a host with another terminal, of a device with more ports */
+	s = fuzz_save(t->v, &blob, &len);
+	con->cols++;
+	con->ports -= how == 3;
+	must(fuzz_load(t->v, blob, len) == (how == 2));
+	con->ports = t->ports;
 	snap_destroy(s);
+	if (how == 3)
+		run(t, take(&t->in, 1));
+}
+
+/* A device that cannot be. */
+static void bad_config(struct stage *t)
+{
+	uint32_t how = take(&t->in, 1) % 5;
+	char name[CONSOLE_NAME_MAX + 2] = { 0 };
+	struct char_dev chr = { .full = false };
+	const struct console_port_config port = {
+		&chr, how > 2 ? NULL : name, true
+	};
+	const struct console_config cfg = {
+		how == 3 ? 0 : how == 4 ? CONSOLE_MAX_PORTS + 1 : 1, &port, 0, 0
+	};
+	const struct virtio_host host = { "bad", &t->ram.mem, NULL, NULL };
+	struct virtio *v;
+
+	memset(name, 'n', how == 1 ? CONSOLE_NAME_MAX + 1 : how);
+	loop_fails = how == 2;
+	must(console_create(&v, &cfg, &host, NULL) ==
+	     (how == 2 ? -ENOMEM : -EINVAL));
+	must(v == NULL);
+	loop_fails = 0;
+}
+
+static void take_break(struct stage *t, struct char_dev *chr)
+{
+	const uint8_t byte = 0;
+
+	virtio_pause(t->v);
+	fake_char_input(chr, &byte, 1);
+	fake_char_room(chr, 1);
+	console_resize(t->v, (uint16_t)take(&t->in, 1), 5);
+	t->v->ops->kick(t->v, 0); /* it was on its way */
+	loop_round();
+	virtio_resume(t->v);
+}
+
+static void config(struct stage *t)
+{
+	uint32_t off = take(&t->in, 1) % 16;
+	uint32_t len = 1u << take(&t->in, 1) % 4;
+	uint32_t count = take(&t->in, 1);
+
+	/* the largest is more than the rate of emergency output */
+	for (uint32_t i = count == UINT8_MAX ? 8192 : count; i; i--)
+		virtio_config_write(t->v, off, len, 'x');
+	virtio_config_read(t->v, off, len);
+	console_ignored(t->v);
 }
 
 static void step(struct stage *t)
 {
-	struct char_dev *chr = &t->chr[take(&t->in, 1) % PORTS];
-	uint8_t text[16] = { 0 };
+	uint32_t kind = take(&t->in, 1) % 16;
+	uint32_t which = take(&t->in, 1);
+	struct char_dev *chr = &t->chr[which % t->ports];
+	unsigned int n = which % t->v->queues;
+	static const uint8_t text[8192];
 
-	switch (take(&t->in, 1) % 12) {
+	switch (kind) {
 	case 0:
-	case 1:
-	case 2:
-		post(t);
+		post(t, n);
 		break;
+	case 1:
+		output(t, n);
+		break;
+	case 2:
 	case 3:
-		collect(t);
+		control(t);
 		break;
 	case 4:
-		fake_char_input(chr, text, take(&t->in, 1) % sizeof(text));
+		room(t);
 		break;
 	case 5:
+		collect(t);
+		break;
+	case 6:
+		fake_char_input(chr, text, take(&t->in, 2) % sizeof(text));
+		break;
+	case 7:
 		chr->full = take(&t->in, 1) % 2;
 		fake_char_room(chr, take(&t->in, 2));
 		break;
-	case 6:
+	case 8:
 		console_resize(t->v, (uint16_t)take(&t->in, 1), 5);
 		break;
-	case 7:
-		virtio_config_write(t->v, take(&t->in, 1) % 16,
-				    1u << take(&t->in, 1) % 4, 'x');
-		virtio_config_read(t->v, take(&t->in, 1) % 16,
-				   1u << take(&t->in, 1) % 4);
-		break;
-	case 8:
-		driver_ram_clear(&t->ram);
-		run(t, take(&t->in, 1) % 8 |
-			       (uint64_t)(take(&t->in, 1) % 2) << 34);
-		break;
 	case 9:
-		snapshot(t);
+		config(t);
 		break;
 	case 10:
-		virtio_pause(t->v);
-		virtio_resume(t->v);
+		run(t, take(&t->in, 1));
+		break;
+	case 11:
+		snapshot(t);
+		break;
+	case 12:
+		take_break(t, chr);
+		break;
+	case 13:
+		fuzz_queue_reset(t->v, n, &t->ring[n]);
+		break;
+	case 14:
+		loop_wait_ms(take(&t->in, 1) * 50);
 		break;
 	default:
-		for (unsigned int i = 0; i < PORTS; i++)
-			t->chr[i].out_len = t->chr[i].in_len =
-				t->chr[i].in_at = 0;
+		chr->out_len = chr->in_len = chr->in_at = 0;
+		bad_config(t);
 		break;
 	}
-	loop_round(true);
+	loop_round();
+}
+
+/* A console and two ports with names; without a size; a console alone; a port
+ * with a name alone. */
+static void create(struct stage *t, uint32_t how)
+{
+	struct console_port_config port[PORTS] = { { NULL } };
+	struct console_config cfg = { how < 2 ? PORTS : 1, port,
+				      how == 1 ? 0 : 80, 25 };
+	struct virtio_host host = { "c", &t->ram.mem, NULL, NULL };
+
+	t->ports = cfg.ports;
+	for (unsigned int i = 0; i < PORTS; i++)
+		port[i] = (struct console_port_config){
+			&t->chr[i], i || how == 3 ? "name" : NULL,
+			i != 1 && how != 3
+		};
+	must(console_create(&t->v, &cfg, &host, NULL) == 0);
+	virtio_attach(t->v, &no_transport, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct stage t = { .in = { data, size } };
-	struct console_port_config port[PORTS] = { { NULL } };
-	struct console_config cfg = { PORTS, port, 80, 25 };
-	struct virtio_host host = { "c", &t.ram.mem, NULL, NULL };
 
+	loop_reset();
 	t.ram = *fuzz_ram();
 	t.chr = calloc(PORTS, sizeof(*t.chr));
 	must(t.chr != NULL);
-	for (unsigned int i = 0; i < PORTS; i++)
-		port[i] = (struct console_port_config){
-			&t.chr[i], i ? "n" : NULL, i != 1
-		};
-	must(console_create(&t.v, &cfg, &host, NULL) == 0);
-	virtio_attach(t.v, &no_transport, NULL);
-	run(&t, CONSOLE_F_SIZE | CONSOLE_F_MULTIPORT);
-	for (unsigned int i = 0; t.in.left && i < 200; i++)
+	create(&t, take(&t.in, 1) % 4);
+	run(&t, take(&t.in, 1));
+	for (unsigned int i = 0; t.in.left && i < MAX_STEPS; i++)
 		step(&t);
 	virtio_destroy(t.v);
-	loop_sweep();
+	loop_end();
 	for (unsigned int i = 0; i < QUEUES; i++)
 		driver_ring_finish(&t.ring[i]);
 	free(t.chr);

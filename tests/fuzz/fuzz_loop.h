@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A loop without a thread, for the targets whose devices have many sources: it
- * goes round when the program says so, timers fire when it says so. Defines the
- * functions of base/loop.h; include it once. And a transport, and the program.
+ * goes round when the program says so, and its clock goes when the program says
+ * so. Defines the functions of base/loop.h; include it once. And a transport, a
+ * driver's way to its queues, snapshots, and the program.
  */
 #ifndef VIREO_FUZZ_FUZZ_LOOP_H
 #define VIREO_FUZZ_FUZZ_LOOP_H
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/loop.h"
 #include "devices/virtio/virtio.h"
@@ -21,19 +26,51 @@ struct loop_source {
 	void *ctx;
 	int fd; /* -1: a timer */
 	uint32_t events;
+	uint64_t due_ns; /* a timer that is armed; 0: it is not */
 	bool dead;
 	struct loop_source *next;
 };
 
 static struct loop_source *sources;
+static unsigned int loop_fails; /* the nth source from now on; 0: none */
+static uint64_t fuzz_now_ns;    /* by the monotonic clock */
+static unsigned int fuzz_damages; /* an input may still do: they are slow */
+
+/* Takes the place of the C library's. The sanitizers and libFuzzer ask for
+ * other clocks, which are real. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	if (id != CLOCK_MONOTONIC)
+		return (int)syscall(SYS_clock_gettime, id, ts);
+	ts->tv_sec = (time_t)(fuzz_now_ns / 1000000000u);
+	ts->tv_nsec = (long)(fuzz_now_ns % 1000000000u);
+	return 0;
+}
+
+/* For each input: the same time, no failures. */
+static void loop_reset(void)
+{
+	fuzz_damages = 256;
+	fuzz_now_ns = UINT64_C(1000000000000);
+	loop_fails = 0;
+}
+
+static void loop_wait_ms(uint64_t ms)
+{
+	fuzz_now_ns += ms * 1000000;
+}
 
 int loop_add(struct loop_source **out, struct loop *loop, int fd,
 	     uint32_t events, loop_fn fn, void *ctx)
 {
-	struct loop_source *s = calloc(1, sizeof(*s));
+	struct loop_source *s;
 
+	*out = NULL;
+	if (loop_fails && !--loop_fails)
+		return -ENOMEM;
+	s = calloc(1, sizeof(*s));
 	must(s != NULL);
-	*s = (struct loop_source){ fn, ctx, fd, events, false, sources };
+	*s = (struct loop_source){ fn, ctx, fd, events, 0, false, sources };
 	sources = s;
 	*out = s;
 	return 0;
@@ -54,6 +91,7 @@ void loop_set_events(struct loop_source *source, uint32_t events)
 void loop_arm(struct loop_source *timer, uint64_t ns)
 {
 	must(!timer->dead && timer->fd < 0);
+	timer->due_ns = ns ? fuzz_now_ns + ns : 0;
 }
 
 /* No type that lingers is driven by its doorbell here. */
@@ -85,15 +123,32 @@ static void loop_sweep(void)
 	}
 }
 
-/* Once through all of them; the bits of poll() are those of epoll. */
-static void loop_round(bool timers)
+/* When all devices are gone: nothing is left to be called. */
+static void loop_end(void)
 {
+	loop_sweep();
+	must(!sources);
+}
+
+/* Is it time? A timer fires once. */
+static bool loop_due(struct loop_source *timer)
+{
+	if (!timer->due_ns || timer->due_ns > fuzz_now_ns)
+		return false;
+	timer->due_ns = 0;
+	return true;
+}
+
+/* Once through all of them; the bits of poll() are those of epoll. */
+static void loop_round(void)
+{
+	fuzz_now_ns++; /* for what is armed with the shortest time */
 	for (struct loop_source *s = sources; s; s = s->next) {
 		struct pollfd p = { .fd = s->fd, .events = (short)s->events };
 
 		if (s->dead)
 			continue;
-		if (s->fd < 0 && timers)
+		if (s->fd < 0 && loop_due(s))
 			s->fn(s->ctx, POLLIN);
 		else if (s->fd >= 0 && s->events && poll(&p, 1, 0) > 0)
 			s->fn(s->ctx, (uint32_t)p.revents);
@@ -129,7 +184,124 @@ static const struct virtio_transport_ops no_transport = {
 	.config_irq = no_config_irq,
 };
 
-/* The program: numbers from the input, zeroes at its end. */
+/* ---- the driver's way ---- */
+
+static void fuzz_queue(struct virtio *v, unsigned int n,
+		       const struct driver_ring *ring)
+{
+	virtio_write(v, VREG_QUEUE_SEL, n);
+	virtio_write(v, VREG_QUEUE_SIZE, ring->size);
+	virtio_write(v, VREG_QUEUE_DESC_LO, (uint32_t)ring->params.desc);
+	virtio_write(v, VREG_QUEUE_DRIVER_LO, (uint32_t)ring->params.driver);
+	virtio_write(v, VREG_QUEUE_DEVICE_LO, (uint32_t)ring->params.device);
+	virtio_write(v, VREG_QUEUE_ENABLE, 1);
+}
+
+/* From a reset to DRIVER_OK, with those of @wanted that are offered, and a new
+ * ring for each queue. */
+static void fuzz_run(struct virtio *v, struct driver_ring *ring, uint16_t size,
+		     struct driver_ram *ram, uint64_t wanted)
+{
+	const uint64_t features = (wanted | VIRTIO_F_VERSION_1) & v->offered;
+	const struct queue_features f = {
+		.packed = features & VIRTIO_F_RING_PACKED,
+		.indirect = features & VIRTIO_F_INDIRECT_DESC,
+		.event_idx = features & VIRTIO_F_EVENT_IDX,
+	};
+
+	driver_ram_clear(ram);
+	virtio_write(v, VREG_STATUS, 0);
+	virtio_write(v, VREG_STATUS, 1);
+	virtio_write(v, VREG_STATUS, 3);
+	for (uint32_t i = 0; i < 2; i++) {
+		virtio_write(v, VREG_DRIVER_FEATURES_SEL, i);
+		virtio_write(v, VREG_DRIVER_FEATURES,
+			     (uint32_t)(features >> 32 * i));
+	}
+	virtio_write(v, VREG_STATUS, 11);
+	for (unsigned int i = 0; i < v->queues; i++) {
+		driver_ring_finish(&ring[i]);
+		driver_ring_init(&ring[i], ram, size, &f);
+		fuzz_queue(v, i, &ring[i]);
+	}
+	virtio_write(v, VREG_STATUS, 15);
+	must(virtio_read(v, VREG_STATUS) == 15);
+}
+
+/* Does nothing when that has not been negotiated. */
+static void fuzz_queue_reset(struct virtio *v, unsigned int n,
+			     struct driver_ring *ring)
+{
+	virtio_write(v, VREG_QUEUE_SEL, n);
+	virtio_write(v, VREG_QUEUE_RESET, 1);
+	if (virtio_read(v, VREG_QUEUE_ENABLE))
+		return;
+	driver_ring_reset(ring);
+	fuzz_queue(v, n, ring);
+}
+
+static struct snap *fuzz_save(struct virtio *v, const void **blob, size_t *len)
+{
+	struct snap *s = snap_create();
+
+	must(s && virtio_snapshot(v, s) == 0);
+	must(snap_finish(s, blob, len) == 0);
+	return s;
+}
+
+static bool fuzz_load(struct virtio *v, const void *blob, size_t len)
+{
+	struct snap *s;
+	bool ok;
+
+	if (snap_open(&s, blob, len, NULL) < 0)
+		return false;
+	ok = virtio_snapshot(v, s) == 0;
+	must(!ok || snap_finish(s, NULL, NULL) == 0);
+	snap_destroy(s);
+	return ok;
+}
+
+/* Saved, loaded and saved again: the same. */
+static void fuzz_save_load(struct virtio *v)
+{
+	const void *first, *second;
+	size_t first_len, second_len;
+	struct snap *s = fuzz_save(v, &first, &first_len);
+	struct snap *again;
+
+	must(fuzz_load(v, first, first_len));
+	again = fuzz_save(v, &second, &second_len);
+	must(first_len == second_len);
+	must(memcmp(first, second, first_len) == 0);
+	snap_destroy(again);
+	snap_destroy(s);
+}
+
+/* From @at on, @count times one byte of it is another. Whether that loads or
+ * not, the driver has to begin anew. */
+static void fuzz_load_damaged(struct virtio *v, size_t at, unsigned int count,
+			      uint8_t bits)
+{
+	const void *blob;
+	size_t len;
+	struct snap *s = fuzz_save(v, &blob, &len);
+	uint8_t *copy = malloc(len);
+
+	must(copy != NULL);
+	memcpy(copy, blob, len);
+	for (; count && fuzz_damages; count--, at++, fuzz_damages--) {
+		copy[at % len] ^= bits;
+		fuzz_load(v, copy, len);
+		copy[at % len] ^= bits;
+	}
+	free(copy);
+	snap_destroy(s);
+}
+
+/* ---- the program ---- */
+
+/* Numbers from the input, zeroes at its end. */
 struct fuzz_input {
 	const uint8_t *at;
 	size_t left;

@@ -15,11 +15,13 @@ import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-import seeds_disk
+import seeds_console  # noqa: E402
+import seeds_disk  # noqa: E402
 import seeds_nic  # noqa: E402
 import seeds_queue  # noqa: E402
 import seeds_virtio_mmio  # noqa: E402
 import seeds_virtio_pci  # noqa: E402
+import seeds_vsock  # noqa: E402
 
 MB_MAGIC = 0x1BADB002
 
@@ -250,6 +252,8 @@ def main():
         ("multiboot", multiboot_seeds()), ("payload", payload_seeds()),
         ("virtio_mmio", seeds_virtio_mmio.seeds()),
         ("virtio_pci", seeds_virtio_pci.seeds()),
+        ("console", seeds_console.seeds()),
+        ("vsock", seeds_vsock.seeds()),
         ("blk", seeds_disk.blk_seeds()),
         ("nic", seeds_nic.seeds()),
         ("overlay", seeds_disk.overlay_seeds()),
