@@ -77,6 +77,7 @@ def blk_seeds():
     failing = host(1 + 5) + WRITE + host(2 + 5) + ask(FLUSH) + ask(FLUSH)
     return {
         "split": b"\0" + every + ranges, "packed": b"\x08" + every + ranges,
+        "long-id": b"\0" + ask(GET_ID, into=[(DATA, 65536)] * 3),
         "bad": b"\0" + bad, "bad-packed": b"\x08" + bad,
         "read-only": b"\1" + every + ranges + RESET + WRITE,
         "limited": b"\6" + READ * 120 + PAUSE + READ + kick(),
