@@ -182,7 +182,8 @@ static enum flush push(struct char_out *o)
 {
 	enum flush state = flush(o);
 
-	watch(o, state == FLUSH_BUSY);
+	/* Who waits for room hears of it from the loop, whoever has flushed. */
+	watch(o, state == FLUSH_BUSY || (state == FLUSH_EMPTY && o->owed));
 	if (state == FLUSH_STUCK)
 		arm(o, RETRY_MS * UINT64_C(1000000));
 	return state;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -327,6 +328,56 @@ static void DC01_reader_that_reads_nothing_is_given_up(void **state)
 	assert_true(load(&b->lines) >= 1);
 }
 
+/* The loop's thread is held up until it is let go. */
+struct hold_up {
+	int fd;
+	int inside; /* atomic */
+	int go;     /* atomic */
+};
+
+static void on_hold_up(void *ctx, uint32_t events)
+{
+	struct hold_up *h = ctx;
+
+	fd_event_drain(h->fd);
+	__atomic_store_n(&h->inside, 1, __ATOMIC_SEQ_CST);
+	while (!load(&h->go))
+		usleep(1000);
+}
+
+static void DC01_room_made_by_another_writer_is_told(void **state)
+{
+	struct stage *t = *state;
+	struct bench *b = t->b;
+	struct hold_up h = { .fd = fd_event_create() };
+	struct loop_source *source;
+	uint8_t piece[4096] = { 0 };
+	ssize_t n, got;
+
+	open_pair(b, PIPE);
+	fcntl(b->fd[0], F_SETFL, O_NONBLOCK);
+	create_out(b, 60000);
+	char_out_listen(b->out, (struct char_listener){ on_readable, b,
+							on_writable });
+	assert_int_equal(loop_add(&source, b->loop, h.fd, EPOLLIN, on_hold_up,
+				  &h), 0);
+	while (char_out_offer(b->out, piece, sizeof(piece)) == sizeof(piece))
+		;
+	fd_event_signal(h.fd);
+	wait_for(&h.inside, 1);
+	/* Somebody else writes, and so empties what was held. */
+	do {
+		for (got = 0; (n = read(b->fd[0], piece, sizeof(piece))) > 0;)
+			got += n;
+		char_out_write(b->out, piece, 1);
+	} while (got > 1);
+	assert_int_equal(load(&b->inside), 0);
+	__atomic_store_n(&h.go, 1, __ATOMIC_SEQ_CST);
+	wait_for(&b->inside, 1);
+	loop_remove(source);
+	fd_close(&h.fd);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -344,6 +395,7 @@ int main(void)
 		T(socket_file_left_by_a_crash_is_replaced),
 		T(DC01_offers_stop_at_64_kib_and_go_on_when_read),
 		T(DC01_reader_that_reads_nothing_is_given_up),
+		T(DC01_room_made_by_another_writer_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
