@@ -56,11 +56,21 @@ static const char *path_remedy(int code)
 	case ENOSPC:
 	case EDQUOT:
 		return "take a place that can be written";
+	case EEXIST:
+	case EADDRINUSE:
+		return "something else is there: take another path";
+	case EISDIR:
+		return "give the path of a file";
+	case ENXIO:
+		return "nobody reads from there: start the reader first";
 	case EMFILE:
 	case ENFILE:
 		return "raise the limit of open files, ulimit -n";
-	default:
+	case ENOENT:
+	case ENOTDIR:
 		return "check the path";
+	default:
+		return "take another path";
 	}
 }
 

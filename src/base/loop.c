@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,8 @@
 
 #define BATCH  16
 #define SECOND UINT64_C(1000000000)
+
+#define AGAIN_NS 20000 /* and the timer slack of the thread */
 
 struct loop_source {
 	struct loop *loop;
@@ -130,17 +131,12 @@ static void forget_again(struct loop *loop, struct loop_source *s)
 	s->again = false;
 }
 
-/* One that asks anew goes to the front, where this round does not come any
- * more: it has its turn in the next. */
-static void serve_again(struct loop *loop)
+/* The @left that asked in the round before, from the end of the list: one that
+ * asks in this round goes to the front and has its turn in the next. */
+static void serve_again(struct loop *loop, unsigned int left)
 {
 	struct loop_source *s;
-	unsigned int left = 0;
 
-	pthread_mutex_lock(&loop->lock);
-	for (s = loop->again; s; s = s->next_again)
-		left++;
-	pthread_mutex_unlock(&loop->lock);
 	for (; left; left--) {
 		pthread_mutex_lock(&loop->lock);
 		for (s = loop->again; s && s->next_again;)
@@ -156,16 +152,18 @@ static void serve_again(struct loop *loop)
 	}
 }
 
-/* Frees what was removed; false when the loop is to end. *@again: somebody
- * is to be called without an event. */
-static bool begin_round(struct loop *loop, bool *again)
+/* Frees what was removed; false when the loop is to end. *@again: so many are
+ * to be called without an event. */
+static bool begin_round(struct loop *loop, unsigned int *again)
 {
 	struct loop_source *graves;
 	bool stop;
 
 	pthread_mutex_lock(&loop->lock);
 	stop = loop->stop;
-	*again = loop->again;
+	*again = 0;
+	for (struct loop_source *s = loop->again; s; s = s->next_again)
+		++*again;
 	graves = loop->graves;
 	loop->graves = NULL;
 	pthread_mutex_unlock(&loop->lock);
@@ -173,18 +171,28 @@ static bool begin_round(struct loop *loop, bool *again)
 	return !stop;
 }
 
+/* A nap, not sched_yield(): that may take a whole time slice of somebody who
+ * computes, and an event ends a nap. */
+static int wait_events(struct loop *loop, struct epoll_event *ev, bool again)
+{
+	const struct timespec nap = { .tv_nsec = AGAIN_NS };
+	int n = epoll_pwait2(loop->epoll_fd, ev, BATCH, again ? &nap : NULL,
+			     NULL);
+
+	if (n < 0 && errno == ENOSYS) /* before Linux 5.11 */
+		n = epoll_wait(loop->epoll_fd, ev, BATCH, again ? 0 : -1);
+	return n;
+}
+
 static void *run(void *arg)
 {
 	struct loop *loop = arg;
 	struct epoll_event ev[BATCH];
-	bool again;
+	unsigned int again;
 
 	while (begin_round(loop, &again)) {
-		int n;
+		int n = wait_events(loop, ev, again);
 
-		if (again)
-			sched_yield();
-		n = epoll_wait(loop->epoll_fd, ev, BATCH, again ? 0 : -1);
 		assert(n >= 0 || errno == EINTR);
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr)
@@ -192,8 +200,7 @@ static void *run(void *arg)
 			else
 				fd_event_drain(loop->wake_fd);
 		}
-		if (again)
-			serve_again(loop);
+		serve_again(loop, again);
 	}
 	return NULL;
 }

@@ -42,9 +42,9 @@ void loop_arm(struct loop_source *timer, uint64_t ns);
 
 /*
  * From @source's own callback, which has just found work: calls it again, with
- * @events 0, after the other sources had their turn and other threads of the
- * host the processor (sched_yield(2)). So whoever makes the work, which may be
- * waiting for this very processor, is not asked to wake the loop each time.
+ * @events 0, after the other sources had their turn, or some microseconds
+ * without an event. So whoever makes the work, which may be waiting for this
+ * very processor, is not asked to wake the loop each time.
  */
 void loop_again(struct loop_source *source);
 

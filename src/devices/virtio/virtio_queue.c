@@ -39,8 +39,12 @@ static void on_kick(void *ctx, uint32_t events)
 
 	if (!virtio_queue_live(vq->v, vq->number))
 		return;
+	if (!vq->v->ops->lingers) {
+		vq->v->ops->kick(vq->v, vq->number);
+		return;
+	}
 	vq->again = false;
-	vq->linger = vq->v->ops->lingers;
+	vq->linger = true;
 	vq->v->ops->kick(vq->v, vq->number);
 	vq->linger = false;
 	if (vq->again)
@@ -282,6 +286,7 @@ void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 {
 	struct virtio_queue *vq = &v->queue[n];
 	struct queue *q = &vq->ring;
+	bool again = false; /* on_kick() will look once more */
 	bool more = true;
 	struct chain c;
 	int r = 0;
@@ -294,17 +299,20 @@ void virtio_service(struct virtio *v, unsigned int n, unsigned int budget,
 		if (r > 0 && !handle(v, n, &c)) {
 			queue_unpop(q, &c);
 			more = false;
+			again = false;
 		} else if (r > 0) {
-			vq->again = vq->linger;
+			again = vq->linger;
 		}
 		if (r == 0)
-			more = !vq->again && queue_set_kicks(q, true);
+			more = !again && queue_set_kicks(q, true);
 		if (r < 0)
 			virtio_fail(v, "the driver broke a ring");
 		if (r == 0 && more)
 			queue_set_kicks(q, false);
 	}
 	virtio_queue_done(v, n);
-	if (more && !vq->again && !virtio_broken(v))
+	if (vq->linger)
+		vq->again = again;
+	if (more && !again && !virtio_broken(v))
 		fd_event_signal(vq->doorbell_fd);
 }
