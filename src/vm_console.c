@@ -11,46 +11,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/num.h"
 #include "devices/virtio/console.h"
 #include "vm.h"
 
-#define FLUSH_MS 2000 /* output at the end, of all together */
-
-static const char *remedy(int error)
-{
-	switch (error) {
-	case -ENOENT:
-	case -ENOTDIR:
-		return "make its directory first, or take another path";
-	case -EISDIR:
-		return "give the path of a file";
-	case -EACCES:
-	case -EPERM:
-	case -EROFS:
-		return "take a path that you may write to";
-	case -EEXIST:
-	case -EADDRINUSE:
-		return "something else is there: take another path";
-	case -ENXIO:
-		return "nobody reads from there: start the reader first";
-	default:
-		return "take another path";
-	}
-}
-
-static int refuse(struct err *err, int error, const struct config_console *c)
-{
-	static const char *const words[] = {
-		[CONSOLE_FILE] = "file",
-		[CONSOLE_PTY] = "pty",
-		[CONSOLE_SOCKET] = "socket",
-	};
-
-	return err_set_key(err, error, "console", "console %s=%s: %s (%s)",
-			   words[c->kind], c->path, strerror(-error),
-			   remedy(error));
-}
+#define FLUSH_MS 2000 /* the main console's output at the end */
 
 /* A descriptor, or -errno; *made: the file is new. */
 static int open_file(const char *path, bool *made)
@@ -63,6 +27,16 @@ static int open_file(const char *path, bool *made)
 	if (fd < 0 && errno == EEXIST)
 		fd = open(path, flags | O_TRUNC, 0666);
 	return fd < 0 ? -errno : fd;
+}
+
+/* Names the option. */
+static int blame(struct err *err, int error)
+{
+	if (err && strncmp(err->text, "console", strlen("console")))
+		err_wrap(err, "console");
+	if (err)
+		snprintf(err->key, sizeof(err->key), "console");
+	return error;
 }
 
 static int open_console(struct vireo_vm *vm, unsigned int i,
@@ -81,7 +55,7 @@ static int open_console(struct vireo_vm *vm, unsigned int i,
 	} else if (c->kind == CONSOLE_FILE) {
 		file = open_file(c->path, &vm->new_file[i]);
 		if (file < 0)
-			return refuse(err, file, c);
+			return blame(err, err_set_path(err, file, c->path));
 		cfg.out_fd = file;
 	} else if (c->kind != CONSOLE_NONE) {
 		cfg.kind = c->kind == CONSOLE_PTY ? CHAR_PTY : CHAR_SOCKET;
@@ -89,7 +63,7 @@ static int open_console(struct vireo_vm *vm, unsigned int i,
 	}
 	r = char_create(&vm->console[i], &cfg, vm->loop, &vm->log, err);
 	fd_close(&file);
-	return r < 0 && cfg.path ? refuse(err, r, c) : r;
+	return r < 0 ? blame(err, r) : 0;
 }
 
 int vm_open_consoles(struct vireo_vm *vm, const struct vm_fds *fds,
@@ -107,8 +81,8 @@ void vm_keep_consoles(struct vireo_vm *vm)
 	memset(vm->new_file, 0, sizeof(vm->new_file));
 }
 
-/* In reverse order. A reader that takes nothing delays the end once, not once
- * per console. */
+/* In reverse order. A reader that takes nothing delays the end: the main
+ * console's by FLUSH_MS, each other by a part of it. */
 void vm_close_consoles(struct vireo_vm *vm)
 {
 	for (unsigned int i = CONFIG_MAX_CONSOLES; i--;) {

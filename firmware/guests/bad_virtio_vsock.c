@@ -259,7 +259,8 @@ static void dv09_no_buffers(void)
 						    0 }, 1);
 		vq_kick(&vsock.tx);
 		stuck = true;
-		for (unsigned int i = 0; stuck && i < 5000; i++)
+		for (uint32_t start = pm_timer();
+		     stuck && pm_timer() - start < PM_TIMER_HZ / 4;)
 			stuck = !vq_take(&vsock.tx, &done, 1);
 	}
 	if (sent < 100)

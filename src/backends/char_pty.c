@@ -181,13 +181,15 @@ int char_pty_create(struct char_link **out, const char *path,
 	p->source = (struct char_source){ p->path, gone, destroy };
 	r = open_pty(p);
 	if (r < 0)
-		err_set(err, r, "console: no pseudo-terminal: %s",
+		err_set(err, r, "console: no pseudo-terminal: %s (is /dev/ptmx "
+			"there, and one free?)",
 			strerror(-r));
 	if (!r && path) {
 		r = make_link(p, path);
-		if (r < 0)
-			err_set(err, r, "console: link %s: %s", path,
-				strerror(-r));
+		if (r < 0) {
+			err_set_path(err, r, path);
+			err_wrap(err, "console: link");
+		}
 	}
 	if (r < 0) {
 		destroy(&p->source);

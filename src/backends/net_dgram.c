@@ -200,6 +200,7 @@ int net_dgram_create(struct net **out, const struct net_sockets *sockets,
 	const char *path = sockets->unlink_path;
 	struct dgram *d = calloc(1, sizeof(*d));
 	int fd = sockets->fd;
+	int r = 0;
 
 	*out = NULL;
 	if (!d) {
@@ -213,11 +214,13 @@ int net_dgram_create(struct net **out, const struct net_sockets *sockets,
 	d->peer = sockets->peer;
 	d->peer_len = sockets->peer_len;
 	d->unlink_path = path ? strdup(path) : NULL;
-	if (net_hold_init(&d->hold) < 0 || (path && !d->unlink_path) ||
-	    loop_add_timer(&d->retry, loop, on_retry, d) < 0) {
+	if (net_hold_init(&d->hold) < 0 || (path && !d->unlink_path))
+		r = -ENOMEM;
+	else if (d->peer_len)
+		r = loop_add_timer(&d->retry, loop, on_retry, d);
+	if (r < 0) {
 		dgram_destroy(&d->net);
-		return err_set(err, -ENOMEM, "%s: out of memory",
-			       sockets->name);
+		return err_set(err, r, "%s: %s", sockets->name, strerror(-r));
 	}
 	*out = &d->net;
 	return 0;

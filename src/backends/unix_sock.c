@@ -96,10 +96,6 @@ int unix_listen(int *out, const char *path, int backlog, struct err *err)
 		return 0;
 	}
 	close(fd);
-	if (r == -EADDRINUSE)
-		return err_set(err, r,
-			       "socket %s: something else is there (take another path)",
-			       path);
 	err_set_path(err, r, path);
 	err_wrap(err, "socket");
 	return r;

@@ -73,7 +73,8 @@ int config_check(const struct config *cfg, struct err *err)
 				   "no kernel given (add --kernel FILE)");
 	if (cfg->pit && cfg->irqchip == KVM_IRQ_SPLIT)
 		return err_set_key(err, -EINVAL, "pit",
-				   "pit: the PIT needs irqchip=full");
+				   "pit: not with irqchip=split (leave one of the "
+				   "two out)");
 	return 0;
 }
 

@@ -103,7 +103,7 @@ static const struct key keys[] = {
 	    .value = "false",
 	    .summary = "an i8254 timer, for guests without a LAPIC timer",
 	    .help = "Linux does not need it; old kernels and some test "
-		    "programs do. Needs irqchip=full.",
+		    "programs do. Not with irqchip=split.",
 	    .advanced = true,
 	    .example = "--pit" },
 	  config_parse_pit },

@@ -92,7 +92,7 @@ static void console_paths_that_cannot_be_are_refused(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		add(f, "none");
 		add(f, at(&p, kinds[i], "missing/x"));
-		refused(f, "make its directory first");
+		refused(f, "check the path");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		add(f, at(&p, kinds[i], ""));
@@ -111,7 +111,7 @@ static void console_failure_leaves_nothing_of_the_others(void **state)
 	add(f, at(&p, "socket=", "socket"));
 	add(f, at(&p, "pty=", "link"));
 	add(f, at(&p, "socket=", "missing/x"));
-	refused(f, "make its directory first");
+	refused(f, "check the path");
 	leave(&p);
 }
 
@@ -126,7 +126,7 @@ static void console_file_that_was_there_stays(void **state)
 			 0);
 	add(f, at(&p, "file=", "log"));
 	add(f, at(&p, "socket=", "missing/x"));
-	refused(f, "make its directory first");
+	refused(f, "check the path");
 	assert_int_equal(unlink(at(&p, "", "log")), 0);
 	leave(&p);
 }

@@ -36,8 +36,8 @@ struct virtio_ops {
 	enum virtio_type type;
 	uint16_t queue_size; /* the largest the device takes */
 	bool lingers; /* its requests come in trains; virtio_service() */
-	/* Configuration space, by value, little endian; [off, off+len) is
-	 * inside of config_size. Under the transport's lock. */
+	/* Configuration space by value, [off, off+len) is inside. Under the
+	 * transport's lock; reads between virtio_config_begin() and _end(). */
 	uint64_t (*config_read)(struct virtio *v, uint32_t off,
 				unsigned int len);
 	void (*config_write)(struct virtio *v, uint32_t off, unsigned int len,
@@ -166,12 +166,12 @@ void virtio_fail(struct virtio *v, const char *why);
 bool virtio_broken(const struct virtio *v);
 /* A field of the configuration space has changed. Any thread. */
 void virtio_config_changed(struct virtio *v);
-/* The same around the change, where one access does not read all of it: the
- * driver sees the new contents with the new generation (virtio 1.2, 2.5.3). */
+/* Around a change that one access does not read whole: new contents have a new
+ * generation (virtio 1.2, 2.5.3). Begin before taking config_read()'s locks. */
 void virtio_config_begin(struct virtio *v);
 void virtio_config_end(struct virtio *v, bool tell);
-/* An interrupt for queue @n, if the driver wants one. Loop thread. Once after
- * a batch of queue_push(); virtio_service() does it for those inside of it. */
+/* An interrupt for queue @n, if the driver wants one. Loop thread. After a
+ * batch of queue_push(); virtio_service() does it itself. */
 void virtio_queue_done(struct virtio *v, unsigned int n);
 /* May the device use queue @n now? Not one that is not enabled or was reset,
  * and none of a broken device. To be asked outside of kick(). Any thread. */
