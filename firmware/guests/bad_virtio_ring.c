@@ -245,21 +245,26 @@ static void flip(void)
 static void q26_racing(void)
 {
 	struct vq_done done;
-	unsigned int good = 0;
+	unsigned int good = 0, bad = 0;
 
 	good_read();
 	racer_start(flip);
-	for (unsigned int i = 0; i < 400; i++) {
+	/* On a busy machine the two CPUs may take turns for a while. */
+	while (good + bad < 400 ||
+	       ((good < 10 || bad < 10) && good + bad < 8000)) {
 		mmio_write8(target.status, BLK_NOTHING);
 		vq_offer(&target.q, 0);
 		if (!disk_finish(&target, &done, 1) || done.id)
 			guest_fail("Q26: a request is lost, status %x",
 				   vio_status(&target.dev));
-		good += disk_status(&target) == BLK_OK;
+		if (disk_status(&target) == BLK_OK)
+			good++;
+		else
+			bad++;
 	}
 	racer_stop();
-	if (good < 10 || good > 390)
-		guest_fail("Q26: %u of 400 were good: no race", good);
+	if (good < 10 || bad < 10)
+		guest_fail("Q26: %u good, %u bad: no race", good, bad);
 }
 
 /* Rings wherever; what the device makes of them is its business. */
