@@ -11,16 +11,14 @@
 #include "base/num.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/blk_wire.h"
-#include "driver_ring.h"
 #include "fake_block.h"
-#include "fuzz.h"
+#include "fuzz_driver.h"
 
 #define DISK      (64 * 1024u)
 #define QUEUES    2
 #define SIZE      16
 #define USED_RAM  (256 * 1024u) /* what requests may name */
 #define MAX_STEPS 256
-#define RUNNING   15
 
 struct loop_source {
 	loop_fn fn;
@@ -34,7 +32,6 @@ struct program {
 	struct driver_ring ring[QUEUES];
 	struct block *block;
 	struct virtio *v;
-	struct queue_features features;
 };
 
 /* ---- a loop without a thread ---- */
@@ -170,7 +167,7 @@ static void post(struct program *p)
 	}
 	if (!(out + in))
 		return;
-	if (shape & 64 && p->features.indirect)
+	if (shape & 64 && p->ring[0].features.indirect)
 		driver_post_indirect(&p->ring[shape >> 7], bufs, out + in);
 	else
 		driver_post(&p->ring[shape >> 7], bufs, out + in);
@@ -185,74 +182,9 @@ static void collect(struct program *p)
 			;
 }
 
-static void set(struct program *p, enum vreg reg, uint64_t value)
-{
-	virtio_write(p->v, reg, (uint32_t)value);
-}
-
-static void start_queue(struct program *p, unsigned int n)
-{
-	const struct queue_params *q = &p->ring[n].params;
-
-	set(p, VREG_QUEUE_SEL, n);
-	set(p, VREG_QUEUE_SIZE, q->size);
-	set(p, VREG_QUEUE_DESC_LO, q->desc);
-	set(p, VREG_QUEUE_DRIVER_LO, q->driver);
-	set(p, VREG_QUEUE_DEVICE_LO, q->device);
-	set(p, VREG_QUEUE_ENABLE, 1);
-}
-
 static void start(struct program *p, uint64_t features)
 {
-	features &= p->v->offered;
-	features |= VIRTIO_F_VERSION_1;
-	set(p, VREG_STATUS, 0);
-	set(p, VREG_STATUS, 1);
-	set(p, VREG_STATUS, 3);
-	set(p, VREG_DRIVER_FEATURES_SEL, 0);
-	set(p, VREG_DRIVER_FEATURES, features);
-	set(p, VREG_DRIVER_FEATURES_SEL, 1);
-	set(p, VREG_DRIVER_FEATURES, features >> 32);
-	set(p, VREG_STATUS, 11);
-	p->features = (struct queue_features){
-		.packed = virtio_has(p->v, VIRTIO_F_RING_PACKED),
-		.indirect = virtio_has(p->v, VIRTIO_F_INDIRECT_DESC),
-		.event_idx = virtio_has(p->v, VIRTIO_F_EVENT_IDX),
-	};
-	driver_ram_clear(p->ram);
-	driver_ram_alloc(p->ram, USED_RAM + 65536, 4096);
-	for (unsigned int n = 0; n < QUEUES; n++) {
-		driver_ring_finish(&p->ring[n]);
-		driver_ring_init(&p->ring[n], p->ram, SIZE, &p->features);
-		start_queue(p, n);
-	}
-	set(p, VREG_STATUS, RUNNING);
-	must(virtio_read(p->v, VREG_STATUS) == RUNNING);
-}
-
-static void reset_queue(struct program *p, unsigned int n)
-{
-	set(p, VREG_QUEUE_SEL, n);
-	set(p, VREG_QUEUE_RESET, 1);
-	if (virtio_read(p->v, VREG_QUEUE_ENABLE))
-		return; /* ring reset was not negotiated */
-	driver_ring_reset(&p->ring[n]);
-	start_queue(p, n);
-}
-
-static void save_and_load(struct program *p)
-{
-	struct snap *s = snap_create();
-	struct snap *again;
-	const void *blob;
-	size_t len;
-
-	must(s && virtio_snapshot(p->v, s) == 0);
-	must(snap_finish(s, &blob, &len) == 0);
-	must(snap_open(&again, blob, len, NULL) == 0);
-	must(virtio_snapshot(p->v, again) == 0);
-	snap_destroy(again);
-	snap_destroy(s);
+	fuzz_run(p->v, p->ring, SIZE, features, p->ram, USED_RAM + 65536);
 }
 
 static void configure(struct program *p)
@@ -314,10 +246,10 @@ static void step(struct program *p)
 		start(p, number(p, 6) << 24 | number(p, 3));
 		break;
 	case 10:
-		reset_queue(p, what >> 7);
+		fuzz_queue_reset(p->v, what >> 7, &p->ring[what >> 7]);
 		break;
 	case 11:
-		save_and_load(p);
+		fuzz_save_load(p->v);
 		break;
 	case 12:
 		virtio_pause(p->v);

@@ -14,9 +14,8 @@
 #include "base/num.h"
 #include "devices/virtio/nic.h"
 #include "devices/virtio/nic_frame.h"
-#include "driver_ring.h"
 #include "fake_net.h"
-#include "fuzz.h"
+#include "fuzz_driver.h"
 
 #define PAIRS     2
 #define QUEUES    (2 * PAIRS + 1)
@@ -37,7 +36,6 @@ struct program {
 	struct driver_ring ring[QUEUES];
 	struct fake_net *net;
 	struct virtio *v;
-	struct queue_features features;
 	bool hostile; /* has written over the rings: the model knows nothing */
 	unsigned int checked; /* frames sent so far */
 };
@@ -193,7 +191,7 @@ static void post(struct program *p, unsigned int n)
 	}
 	if (!(out + in))
 		return;
-	if (shape & 64 && p->features.indirect)
+	if (shape & 64 && p->ring[0].features.indirect)
 		driver_post_indirect(&p->ring[n], bufs, out + in);
 	else
 		driver_post(&p->ring[n], bufs, out + in);
@@ -235,82 +233,10 @@ static void collect(struct program *p)
 			;
 }
 
-static void set(struct program *p, enum vreg reg, uint64_t value)
-{
-	virtio_write(p->v, reg, (uint32_t)value);
-}
-
-static void start_queue(struct program *p, unsigned int n)
-{
-	const struct queue_params *q = &p->ring[n].params;
-
-	set(p, VREG_QUEUE_SEL, n);
-	set(p, VREG_QUEUE_SIZE, q->size);
-	set(p, VREG_QUEUE_DESC_LO, q->desc);
-	set(p, VREG_QUEUE_DRIVER_LO, q->driver);
-	set(p, VREG_QUEUE_DEVICE_LO, q->device);
-	set(p, VREG_QUEUE_ENABLE, 1);
-}
-
-/* What was asked for, as far as the device accepts it; else all it offers. */
-static void negotiate(struct program *p, uint64_t features)
-{
-	features = (features & p->v->offered) | VIRTIO_F_VERSION_1;
-	set(p, VREG_STATUS, 0);
-	set(p, VREG_STATUS, 1);
-	set(p, VREG_STATUS, 3);
-	set(p, VREG_DRIVER_FEATURES_SEL, 0);
-	set(p, VREG_DRIVER_FEATURES, features);
-	set(p, VREG_DRIVER_FEATURES_SEL, 1);
-	set(p, VREG_DRIVER_FEATURES, features >> 32);
-	set(p, VREG_STATUS, 11);
-	if (!(virtio_read(p->v, VREG_STATUS) & VIRTIO_S_FEATURES_OK))
-		negotiate(p, p->v->offered);
-}
-
 static void start(struct program *p, uint64_t features)
 {
-	negotiate(p, features);
-	p->features = (struct queue_features){
-		.packed = virtio_has(p->v, VIRTIO_F_RING_PACKED),
-		.indirect = virtio_has(p->v, VIRTIO_F_INDIRECT_DESC),
-		.event_idx = virtio_has(p->v, VIRTIO_F_EVENT_IDX),
-	};
+	fuzz_run(p->v, p->ring, SIZE, features, p->ram, DATA_RAM);
 	p->hostile = false;
-	driver_ram_clear(p->ram);
-	driver_ram_alloc(p->ram, DATA_RAM, 4096);
-	for (unsigned int n = 0; n < QUEUES; n++) {
-		driver_ring_finish(&p->ring[n]);
-		driver_ring_init(&p->ring[n], p->ram, SIZE, &p->features);
-		start_queue(p, n);
-	}
-	set(p, VREG_STATUS, 15);
-	must(virtio_read(p->v, VREG_STATUS) == 15);
-}
-
-static void reset_queue(struct program *p, unsigned int n)
-{
-	set(p, VREG_QUEUE_SEL, n);
-	set(p, VREG_QUEUE_RESET, 1);
-	if (virtio_read(p->v, VREG_QUEUE_ENABLE))
-		return;
-	driver_ring_reset(&p->ring[n]);
-	start_queue(p, n);
-}
-
-static void save_and_load(struct program *p)
-{
-	struct snap *s = snap_create();
-	struct snap *again;
-	const void *blob;
-	size_t len;
-
-	must(s && virtio_snapshot(p->v, s) == 0);
-	must(snap_finish(s, &blob, &len) == 0);
-	must(snap_open(&again, blob, len, NULL) == 0);
-	must(virtio_snapshot(p->v, again) == 0);
-	snap_destroy(again);
-	snap_destroy(s);
 }
 
 /* ---- the other end ---- */
@@ -430,11 +356,11 @@ static void step(struct program *p)
 		if (byte(p) % 2)
 			start(p, number(p, 6) << 24 | number(p, 3));
 		else
-			reset_queue(p, n);
+			fuzz_queue_reset(p->v, n, &p->ring[n]);
 		break;
 	case 14:
 		if (!p->hostile && !virtio_broken(p->v))
-			save_and_load(p);
+			fuzz_save_load(p->v);
 		break;
 	case 15:
 		virtio_config_read(p->v, byte(p), 1u << n % 4);

@@ -163,7 +163,7 @@ static void run(struct stage *t, uint32_t wanted)
 	features |= wanted & 16 ? VIRTIO_F_EVENT_IDX : 0;
 	features |= wanted & 32 ? VIRTIO_F_INDIRECT_DESC : 0;
 	features |= wanted & 64 ? VIRTIO_F_RING_RESET : 0;
-	fuzz_run(t->v, t->ring, SIZE, &t->ram, features);
+	fuzz_run(t->v, t->ring, SIZE, features, &t->ram, 0);
 }
 
 /* A header, and as much as it says behind it. */
