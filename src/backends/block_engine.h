@@ -6,6 +6,7 @@
 #ifndef VIREO_BACKENDS_BLOCK_ENGINE_H
 #define VIREO_BACKENDS_BLOCK_ENGINE_H
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "backends/block.h"
@@ -40,6 +41,20 @@ struct block_disk {
 
 /* The descriptor of @d that @req may use. */
 int block_disk_fd(const struct block_disk *d, const struct block_req *req);
+
+/* Tries @req without blocking: true when it is done, with its result. *no_try
+ * is the engine's memory that this disk cannot; false at first. */
+static inline bool block_disk_try(struct block_disk *d, struct block_req *req,
+				  bool *no_try)
+{
+	int r = d->ops->try && !*no_try ? d->ops->try(d, req) : -EOPNOTSUPP;
+
+	*no_try = r == -EOPNOTSUPP;
+	if (r == -EOPNOTSUPP || r == -EAGAIN)
+		return false;
+	req->result = r;
+	return true;
+}
 
 int block_raw_open(struct block_disk **out, const struct block_config *cfg,
 		   const struct log *log, struct err *err);

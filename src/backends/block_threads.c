@@ -79,12 +79,8 @@ static void threads_submit(struct block_engine *e, struct block_req *req)
 static bool done_at_once(struct threads *t, struct block_req *req,
 			 uint64_t *budget)
 {
-	if (t->no_try || req->op == BLOCK_FLUSH || req->len > *budget)
-		return false;
-	req->result = t->disk->ops->try(t->disk, req);
-	if (req->result == -EOPNOTSUPP)
-		t->no_try = true;
-	if (req->result == -EOPNOTSUPP || req->result == -EAGAIN)
+	if (req->op == BLOCK_FLUSH || req->len > *budget ||
+	    !block_disk_try(t->disk, req, &t->no_try))
 		return false;
 	*budget -= req->len;
 	return true;
@@ -179,7 +175,6 @@ int block_threads_create(struct block_engine **out, struct block_disk *d,
 	t->engine.ops = &threads_ops;
 	t->engine.ready_event = true;
 	t->disk = d;
-	t->no_try = !d->ops->try;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->work, NULL);
 	pthread_cond_init(&t->some, NULL);

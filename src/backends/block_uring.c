@@ -219,17 +219,11 @@ static bool collect(struct uring *u)
 static void try_alone(struct uring *u)
 {
 	struct block_req *req = u->pending.first;
-	int r;
 
-	if (u->no_try || !req || req->next || req->op != BLOCK_READ ||
-	    req->len > TRY_MAX)
-		return;
-	r = u->disk->ops->try(u->disk, req);
-	u->no_try = r == -EOPNOTSUPP;
-	if (r == -EAGAIN || r == -EOPNOTSUPP)
-		return;
-	req->result = r;
-	block_list_add(&u->finished, block_list_take(&u->pending));
+	if (req && !req->next && req->op == BLOCK_READ &&
+	    req->len <= TRY_MAX &&
+	    block_disk_try(u->disk, req, &u->no_try))
+		block_list_add(&u->finished, block_list_take(&u->pending));
 }
 
 /* The kernel may be short of memory for a moment: what it did not take stays
@@ -339,7 +333,6 @@ int block_uring_create(struct block_engine **out, struct block_disk *d)
 		return -ENOMEM;
 	u->engine.ops = &uring_ops;
 	u->disk = d;
-	u->no_try = !d->ops->try;
 	r = io_uring_queue_init(DEPTH, &u->ring, IORING_SETUP_R_DISABLED);
 	if (r < 0) {
 		free(u);
