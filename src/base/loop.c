@@ -176,11 +176,13 @@ static bool begin_round(struct loop *loop, unsigned int *again)
 static int wait_events(struct loop *loop, struct epoll_event *ev, bool again)
 {
 	const struct timespec nap = { .tv_nsec = AGAIN_NS };
-	int n = epoll_pwait2(loop->epoll_fd, ev, BATCH, again ? &nap : NULL,
-			     NULL);
+	int n;
 
+	if (!again)
+		return epoll_wait(loop->epoll_fd, ev, BATCH, -1);
+	n = epoll_pwait2(loop->epoll_fd, ev, BATCH, &nap, NULL);
 	if (n < 0 && errno == ENOSYS) /* before Linux 5.11 */
-		n = epoll_wait(loop->epoll_fd, ev, BATCH, again ? 0 : -1);
+		n = epoll_wait(loop->epoll_fd, ev, BATCH, 0);
 	return n;
 }
 
