@@ -34,8 +34,7 @@ static int blame(struct err *err, int error)
 {
 	if (err && strncmp(err->text, "console", strlen("console")))
 		err_wrap(err, "console");
-	if (err)
-		snprintf(err->key, sizeof(err->key), "console");
+	err_blame(err, "console");
 	return error;
 }
 

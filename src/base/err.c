@@ -46,6 +46,12 @@ int err_set_key(struct err *err, int code, const char *key, const char *fmt,
 	return code;
 }
 
+void err_blame(struct err *err, const char *key)
+{
+	if (err)
+		snprintf(err->key, sizeof(err->key), "%s", key);
+}
+
 static const char *path_remedy(int code)
 {
 	switch (-code) {

@@ -30,6 +30,10 @@ int err_set_key(struct err *err, int code, const char *key, const char *fmt,
 /* "PATH: WHY (REMEDY)", for a path that could not be opened or made. */
 int err_set_path(struct err *err, int code, const char *path);
 
+/* Names the configuration key that is to blame for an error that is set
+ * already. @err may be NULL. */
+void err_blame(struct err *err, const char *key);
+
 /* Puts "PREFIX: " before the text that is already there. Returns err->code
  * (or -EIO when @err is NULL, so that `return err_wrap(...)` always fails). */
 int err_wrap(struct err *err, const char *fmt, ...)

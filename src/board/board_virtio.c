@@ -143,7 +143,7 @@ static int add_disk(struct board *board, unsigned int n,
 	if (!r)
 		r = blk_create(&v, &front, block, &host, err);
 	if (r < 0) {
-		snprintf(err->key, sizeof(err->key), "disk");
+		err_blame(err, "disk");
 		return r;
 	}
 	return attach(board, v, err);
@@ -260,7 +260,7 @@ static int add_net(struct board *board, unsigned int i, board_attach_fn attach,
 	if (!r)
 		r = nic_create(&v, &cfg, &host, net, err);
 	if (r < 0) {
-		snprintf(err->key, sizeof(err->key), "net");
+		err_blame(err, "net");
 		return r;
 	}
 	return attach(board, v, err);
@@ -310,7 +310,7 @@ static int add_vsock(struct board *board, board_attach_fn attach,
 	int r = vsock_create(&v, &cfg, &host, err);
 
 	if (r < 0) {
-		snprintf(err->key, sizeof(err->key), "vsock");
+		err_blame(err, "vsock");
 		return r;
 	}
 	return attach(board, v, err);

@@ -53,6 +53,16 @@ static void err_set_path_says_what_helps(void **state)
 	}
 }
 
+static void err_blame_names_the_key_afterwards(void **state)
+{
+	struct err err = { .text = "no" };
+
+	err_blame(&err, "disk");
+	assert_string_equal(err.key, "disk");
+	assert_string_equal(err.text, "no");
+	err_blame(NULL, "disk");
+}
+
 static void err_without_a_place_still_returns_the_code(void **state)
 {
 	assert_int_equal(err_set(NULL, -EPERM, "x"), -EPERM);
@@ -102,6 +112,7 @@ int main(void)
 			err_set_returns_the_code_and_keeps_the_sentence),
 		cmocka_unit_test(err_set_key_names_the_key),
 		cmocka_unit_test(err_set_path_says_what_helps),
+		cmocka_unit_test(err_blame_names_the_key_afterwards),
 		cmocka_unit_test(err_without_a_place_still_returns_the_code),
 		cmocka_unit_test(err_text_is_one_line_whatever_goes_in),
 		cmocka_unit_test(

@@ -103,7 +103,7 @@ static int load_kernel(struct load *load, struct err *err)
 	}
 	if (r < 0) {
 		err_wrap(err, "kernel");
-		snprintf(err->key, sizeof(err->key), "kernel");
+		err_blame(err, "kernel");
 		return r;
 	}
 	if (cfg->unpack)
@@ -129,7 +129,7 @@ static int read_initrds(struct initrd_files *files, const struct config *cfg,
 
 		if (r < 0) {
 			err_wrap(err, "initrd");
-			snprintf(err->key, sizeof(err->key), "initrd");
+			err_blame(err, "initrd");
 			return r;
 		}
 		files->count++;

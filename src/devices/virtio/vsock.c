@@ -233,8 +233,7 @@ static int open_sources(struct vsock *vs, struct err *err)
 
 	if (r < 0) {
 		err_wrap(err, "vsock");
-		if (err)
-			memcpy(err->key, "vsock", sizeof("vsock"));
+		err_blame(err, "vsock");
 		return r;
 	}
 	vs->bound = true;
