@@ -233,13 +233,11 @@ int config_parse_cpu(struct config *c, const char *v, struct err *e)
 int config_parse_irqchip(struct config *c, const char *v, struct err *e)
 {
 	static const char *const words[] = { "auto", "full", "split" };
-	static const enum kvm_irq_mode modes[] = { KVM_IRQ_AUTO, KVM_IRQ_FULL,
-						   KVM_IRQ_SPLIT };
 	int choice = 0;
 	int r = parse_choice(&choice, v, words, 3, e);
 
 	if (!r)
-		c->irqchip = modes[choice];
+		c->irqchip = (enum kvm_irq_mode)choice;
 	return r;
 }
 

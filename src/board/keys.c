@@ -31,9 +31,9 @@ static const struct key keys[] = {
 	    .help = "vireo's own parameters are \"console=ttyS0 panic=-1\" "
 		    "(\"earlyprintk=ttyS0 console=hvc0\" with --console "
 		    "...,device=virtio; no console= when the console is off; "
-		    "pci=off when there is no PCI bus). A multiboot kernel gets the name of its "
-		    "file instead. Given twice, the texts are joined with a "
-		    "blank.",
+		    "pci=off when there is no PCI bus). A multiboot kernel "
+		    "gets the name of its file instead. Given twice, the "
+		    "texts are joined with a blank.",
 	    .example = "--cmdline \"quiet init=/bin/sh\"",
 	    .repeatable = true },
 	  config_parse_cmdline },
@@ -114,8 +114,8 @@ static const struct key keys[] = {
 	    .help = "KIND: stdio (this terminal or these pipes), pty (a new "
 		    "pseudo-terminal, its path is told; pty=LINK makes a "
 		    "symbolic link to it), file=PATH (output to a new or "
-		    "emptied file, no input), socket=PATH (a unix socket for one client "
-		    "at a time), none. The first is the main console: the "
+		    "emptied file, no input), socket=PATH (a unix socket "
+		    "for one client at a time), none. The first is the main console: the "
 		    "serial port, or with device=virtio hvc0. Each further "
 		    "one is a virtio console: hvcN in the guest, or with "
 		    "name=NAME a byte stream, /dev/virtio-ports/NAME. Panics "

@@ -57,9 +57,9 @@ int kvm_supported_cpuid(const struct kvm *kvm, struct kvm_cpuid2 **out);
 /* ---- a VM ---- */
 
 enum kvm_irq_mode {
-	KVM_IRQ_AUTO, /* split where it can be had and no PIT is wanted */
-	KVM_IRQ_FULL, /* PIC, IOAPIC and LAPIC in the kernel */
-	KVM_IRQ_SPLIT,  /* LAPIC only; the IOAPIC is ours */
+	KVM_IRQ_AUTO,  /* split where it can be had and no PIT is wanted */
+	KVM_IRQ_FULL,  /* PIC, IOAPIC and LAPIC in the kernel */
+	KVM_IRQ_SPLIT, /* LAPIC only; the IOAPIC is ours */
 };
 
 #define KVM_MAX_ROUTES 1024

@@ -385,7 +385,6 @@ static bool in_config(const struct virtio *v, uint64_t off, unsigned int len)
 uint64_t virtio_config_read(struct virtio *v, uint64_t off, unsigned int len)
 {
 	uint64_t mask = len < 8 ? (UINT64_C(1) << (8 * len)) - 1 : UINT64_MAX;
-
 	uint64_t value;
 
 	if (!v->ops->config_read || !in_config(v, off, len))
