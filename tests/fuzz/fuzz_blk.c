@@ -289,6 +289,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct program p = { .at = data, .left = size, .ram = &ram };
 	uint8_t how = byte(&p);
 
+	fuzz_begin();
 	if (!ram.bytes)
 		driver_ram_init(&ram);
 	memset(ram.bytes, 0, 2 * USED_RAM);

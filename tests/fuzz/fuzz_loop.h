@@ -33,7 +33,6 @@ struct loop_source {
 static struct loop_source *sources;
 static unsigned int loop_fails; /* the nth source from now on; 0: none */
 static uint64_t fuzz_now_ns;    /* by the monotonic clock */
-static unsigned int fuzz_damages; /* an input may still do: they are slow */
 
 /* Takes the place of the C library's. The sanitizers and libFuzzer ask for
  * other clocks, which are real. */
@@ -49,7 +48,7 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 /* For each input: the same time, no failures. */
 static void loop_reset(void)
 {
-	fuzz_damages = 256;
+	fuzz_begin();
 	fuzz_now_ns = UINT64_C(1000000000000);
 	loop_fails = 0;
 }

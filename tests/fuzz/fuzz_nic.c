@@ -398,6 +398,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	const struct virtio_host host = { .id = "net0", .mem = &ram.mem };
 
+	fuzz_begin();
 	if (!ram.bytes)
 		driver_ram_init(&ram);
 	memset(ram.bytes, 0, ALL_RAM);

@@ -208,15 +208,30 @@ static bool vector_ok(uint16_t vector)
 	return vector <= QUEUES || vector == VIRTIO_NO_VECTOR;
 }
 
+/* Bytes that are not the guest's are as they were. Without instrumentation: it
+ * would take most of the time, and there is no branch to be found. */
+__attribute__((no_sanitize("coverage"))) static void
+check_config(const struct card *c, const struct pci_function *f)
+{
+	for (unsigned int k = 0; k < PCI_CONFIG_SIZE; k += 8) {
+		uint64_t now, then, writable;
+
+		memcpy(&now, f->config + k, 8);
+		memcpy(&then, c->config + k, 8);
+		memcpy(&writable, f->writable + k, 8);
+		if (k == PCI_STATUS / 8 * 8)
+			writable |= UINT64_C(0xff) << PCI_STATUS % 8 * 8;
+		must(!((now ^ then) & ~writable));
+	}
+}
+
 static bool check_card(const struct machine *m, unsigned int i)
 {
 	const struct card *c = &m->card[i];
 	const struct pci_function *f = m->pci.bus->slot[slot_of(i)];
 	const struct pci_bar *bar = &f->bar[0];
 
-	for (unsigned int k = 0; k < PCI_CONFIG_SIZE; k++)
-		must(!((f->config[k] ^ c->config[k]) & ~f->writable[k]) ||
-		     k == PCI_STATUS);
+	check_config(c, f);
 	must(bar->mapped == PCI_NOWHERE ||
 	     (bar->mapped == bar->wanted && bar->mapped >= BENCH_WINDOW &&
 	      bar->mapped <= BENCH_WINDOW + BENCH_SIZE - BAR_SIZE));
