@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The engine of plain system calls: what the host has at hand is done at once,
- * on the thread that kicks; the rest goes to a few workers that may block.
- * Must not know: what a disk is made of.
+ * on the thread that kicks; the rest goes to a few workers that may block. They
+ * are started when there is work for them, and then they stay: a worker without
+ * work costs no processor time. Must not know: what a disk is made of.
  *
  * Threads: workers only run disk->ops->run() and move requests between the two
  * lists below. Everything else is the user's thread.
@@ -32,10 +33,14 @@ struct threads {
 
 	pthread_t worker[THREADS_MAX];
 	unsigned int workers;
+	unsigned int most; /* of them */
+
 	pthread_mutex_t lock; /* guards every field below */
 	pthread_cond_t work;  /* todo or stop has changed */
 	pthread_cond_t some;  /* done has changed */
 	struct block_list todo;
+	unsigned int queued; /* in todo */
+	unsigned int idle;   /* workers that will look there */
 	struct block_list done;
 	bool stop;
 };
@@ -54,9 +59,12 @@ static void *run(void *arg)
 		req = block_list_take(&t->todo);
 		if (!req)
 			break;
+		t->queued--;
+		t->idle--;
 		pthread_mutex_unlock(&t->lock);
 		req->result = t->disk->ops->run(t->disk, req);
 		pthread_mutex_lock(&t->lock);
+		t->idle++;
 		first = !t->done.first;
 		block_list_add(&t->done, req);
 		if (first) {
@@ -86,6 +94,35 @@ static bool done_at_once(struct threads *t, struct block_req *req,
 	return true;
 }
 
+/* Is there a worker for one request more? Under the lock. */
+static bool hire(struct threads *t)
+{
+	if (t->queued >= t->idle && t->workers < t->most &&
+	    thread_start(&t->worker[t->workers], "block", run, t) == 0) {
+		t->workers++;
+		t->idle++;
+	}
+	return t->workers > 0;
+}
+
+/* Where the host gives us no thread at all, the user's own does it. */
+static void hand_over(struct threads *t, struct block_list *slow)
+{
+	struct block_req *req;
+
+	pthread_mutex_lock(&t->lock);
+	while (slow->first && hire(t)) {
+		block_list_add(&t->todo, block_list_take(slow));
+		t->queued++;
+		pthread_cond_signal(&t->work);
+	}
+	pthread_mutex_unlock(&t->lock);
+	while ((req = block_list_take(slow))) {
+		req->result = t->disk->ops->run(t->disk, req);
+		block_list_add(&t->finished, req);
+	}
+}
+
 static void threads_kick(struct block_engine *e)
 {
 	struct threads *t = container_of(e, struct threads, engine);
@@ -96,14 +133,8 @@ static void threads_kick(struct block_engine *e)
 	while ((req = block_list_take(&t->pending)))
 		block_list_add(done_at_once(t, req, &budget) ? &t->finished :
 							       &slow, req);
-	if (!slow.first)
-		return;
-	pthread_mutex_lock(&t->lock);
-	while ((req = block_list_take(&slow))) {
-		block_list_add(&t->todo, req);
-		pthread_cond_signal(&t->work);
-	}
-	pthread_mutex_unlock(&t->lock);
+	if (slow.first)
+		hand_over(t, &slow);
 }
 
 static struct block_req *threads_reap(struct block_engine *e, bool wait)
@@ -148,40 +179,25 @@ static const struct block_engine_ops threads_ops = {
 	.destroy = threads_destroy,
 };
 
-static int start_workers(struct threads *t, unsigned int count)
-{
-	while (t->workers < count) {
-		int r = thread_start(&t->worker[t->workers], "block", run, t);
-
-		if (r < 0)
-			return r;
-		t->workers++;
-	}
-	return 0;
-}
-
 int block_threads_create(struct block_engine **out, struct block_disk *d,
 			 unsigned int threads)
 {
 	struct threads *t = calloc(1, sizeof(*t));
-	unsigned int count = threads ? threads : THREADS;
 	int r;
 
 	*out = NULL;
-	if (count > THREADS_MAX)
-		count = THREADS_MAX;
 	if (!t)
 		return -ENOMEM;
 	t->engine.ops = &threads_ops;
 	t->engine.ready_event = true;
 	t->disk = d;
+	t->most = (unsigned int)min_u64(threads ? threads : THREADS,
+					THREADS_MAX);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->work, NULL);
 	pthread_cond_init(&t->some, NULL);
 	t->engine.ready_fd = fd_event_create();
 	r = t->engine.ready_fd < 0 ? t->engine.ready_fd : 0;
-	if (r == 0)
-		r = start_workers(t, count);
 	if (r < 0) {
 		threads_destroy(&t->engine);
 		return r;

@@ -94,10 +94,15 @@ int block_try(struct block_bench *t)
 
 void block_open(struct block_bench *t, enum block_kind kind)
 {
-	bool uring = kind == RAW_URING || kind == DIRECT_URING;
+	static const enum block_engine_kind engine[BLOCK_KINDS] = {
+		[RAW_THREADS] = BLOCK_ENGINE_THREADS,
+		[DIRECT_THREADS] = BLOCK_ENGINE_THREADS,
+		[RAW_URING] = BLOCK_ENGINE_URING,
+		[DIRECT_URING] = BLOCK_ENGINE_URING,
+	};
 
-	t->cfg.engine = uring ? BLOCK_ENGINE_URING : BLOCK_ENGINE_THREADS;
-	t->cfg.direct = kind == DIRECT_THREADS || kind == DIRECT_URING;
+	t->cfg.engine = engine[kind];
+	t->cfg.direct = kind >= DIRECT_THREADS && kind <= DIRECT_AUTO;
 	t->cfg.overlay = kind == OVERLAY ? t->overlay : NULL;
 	t->cfg.overlay_tmp = kind == OVERLAY_TMP ? t->dir : NULL;
 	if (block_try(t) < 0)

@@ -32,8 +32,10 @@ struct block_bench {
 enum block_kind {
 	RAW_THREADS,
 	RAW_URING,
+	RAW_AUTO,
 	DIRECT_THREADS,
 	DIRECT_URING,
+	DIRECT_AUTO,
 	OVERLAY,
 	OVERLAY_TMP,
 	BLOCK_KINDS,

@@ -24,4 +24,11 @@ void must_at(bool ok, const char *what, const char *file, int line);
 void check_image(int r, const struct boot_image *image, size_t len,
 		 const struct err *err);
 
+/* A function in which there is no branch worth finding. */
+#ifdef __clang__
+#define FUZZ_DULL __attribute__((no_sanitize("coverage")))
+#else
+#define FUZZ_DULL
+#endif
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Every way to reach a disk's bytes keeps the promises of block.h: the same
  * tests run over each engine, with and without the page cache, and overlays. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -242,7 +243,7 @@ static void DB03_nothing_changes_a_read_only_disk(void **state)
 	uint8_t buf[512] = { 0 };
 
 	t->cfg.read_only = true;
-	for (enum block_kind kind = 0; kind <= DIRECT_URING; kind++) {
+	for (enum block_kind kind = 0; kind < OVERLAY; kind++) {
 		block_image(t, SIZE);
 		block_open(t, kind);
 		assert_true(block_info(t->b)->read_only);
@@ -277,6 +278,60 @@ static void I09_DB10_a_file_that_was_cut_fails_only_what_is_gone(void **state)
 		unlink(t->overlay);
 	}
 	free(buf);
+}
+
+/* Of this process, kept by the kernel for io_uring. */
+static unsigned int kernel_workers(void)
+{
+	unsigned int count = 0;
+	struct dirent *e;
+	DIR *dir = opendir("/proc/self/task");
+
+	assert_non_null(dir);
+	while ((e = readdir(dir))) {
+		char path[300], name[16] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm",
+			 e->d_name);
+		f = fopen(path, "re");
+		if (f && fgets(name, sizeof(name), f))
+			count += !strncmp(name, "iou-wrk", 7);
+		if (f)
+			fclose(f);
+	}
+	closedir(dir);
+	return count;
+}
+
+static void use_all(struct block_bench *t)
+{
+	uint8_t buf[4096] = { 1 };
+
+	assert_int_equal(block_write_at(t, 0, buf, 4096), 0);
+	assert_int_equal(block_op(t, BLOCK_FLUSH, 0, 0, NULL, 0), 0);
+	assert_int_equal(block_op(t, BLOCK_DISCARD, 0, 0, NULL, 8192), 0);
+	assert_int_equal(block_op(t, BLOCK_WRITE_ZEROES, 0, 8192, NULL, 8192),
+			 0);
+	assert_int_equal(block_read_at(t, 0, buf, 4096), 0);
+}
+
+/* The kernel wakes one that is idle every five seconds. */
+static void an_idle_disk_leaves_no_worker_that_is_woken(void **state)
+{
+	struct block_bench *t = *state;
+
+	block_image(t, SIZE);
+	block_open(t, RAW_AUTO);
+	use_all(t);
+	assert_int_equal(kernel_workers(), 0);
+	block_close(t);
+
+	block_open(t, RAW_URING); /* there would be one */
+	use_all(t);
+	if (!strcmp(block_engine_name(t->b), "uring"))
+		assert_true(kernel_workers() > 0);
+	block_close(t);
 }
 
 static void what_ends_later_is_told_on_the_loop(void **state)
@@ -407,6 +462,7 @@ int main(void)
 		TEST(DB01_ranges_that_are_not_the_disks_are_refused),
 		TEST(DB03_nothing_changes_a_read_only_disk),
 		TEST(I09_DB10_a_file_that_was_cut_fails_only_what_is_gone),
+		TEST(an_idle_disk_leaves_no_worker_that_is_woken),
 		TEST(what_ends_later_is_told_on_the_loop),
 		TEST(a_completion_may_submit_again),
 		TEST(DB15_overlapping_requests_have_some_order),
