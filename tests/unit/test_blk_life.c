@@ -146,6 +146,61 @@ static void DB14_at_most_a_ring_of_requests_is_in_flight(void **state)
 	blk_still_works(c);
 }
 
+#define MANY 6
+
+/* Flushes until the ring is full; how many. */
+static unsigned int fill_with_flushes(struct blk_case *c,
+				      struct driver_ring *ring)
+{
+	const struct driver_buf bufs[] = { { c->header, 16, false },
+					   { c->status, 1, true } };
+	unsigned int count = 0;
+
+	while (driver_post(ring, bufs, 2) >= 0)
+		count++;
+	return count;
+}
+
+/* Those that find none wait, on all queues, and are served in the end. */
+static void DB14_queues_share_the_requests_in_flight(void **state)
+{
+	struct blk_case *c = *state;
+	const struct blk_config cfg = { .queues = MANY };
+	unsigned int posted = 0, done = 0;
+	struct driver_ring ring[MANY];
+	struct queue_features f;
+	struct driver_done d;
+
+	blk_replace(c, fake_block(CASE_SIZE, false), &cfg);
+	assert_true(front_negotiate(&c->front, ALL_FEATURES | c->packed));
+	f = front_ring_features(&c->front);
+	blk_put_header(c, BLK_T_FLUSH, 0);
+	c->block->hold = true;
+	for (unsigned int n = 0; n < MANY; n++) {
+		driver_ring_init(&ring[n], &c->ram, BLK_QUEUE_SIZE, &f);
+		assert_true(front_queue(&c->front, n, &ring[n].params));
+		posted += fill_with_flushes(c, &ring[n]);
+	}
+	front_driver_ok(&c->front);
+	for (unsigned int i = 0; i < 4 * MANY; i++)
+		front_sync(&c->front);
+	assert_int_equal(posted, MANY * BLK_QUEUE_SIZE / 2);
+	assert_int_equal(c->block->in_flight, 1024);
+
+	fake_block_release(c->block);
+	for (unsigned int i = 0; i < 4 * MANY; i++)
+		front_sync(&c->front);
+	for (unsigned int n = 0; n < MANY; n++) {
+		while (driver_collect(&ring[n], &d))
+			done++;
+		driver_ring_finish(&ring[n]);
+	}
+	assert_int_equal(done, posted);
+	assert_int_equal(c->block->max_in_flight, 1024);
+	blk_run(c, ALL_FEATURES);
+	blk_still_works(c);
+}
+
 static void DB16_queues_that_are_not_enabled_are_not_served(void **state)
 {
 	struct blk_case *c = *state;
@@ -445,6 +500,7 @@ int main(void)
 		TWICE(T21_a_ring_reset_waits_for_its_own_queue),
 		TWICE(a_batch_is_one_kick_and_one_interrupt),
 		TWICE(DB14_at_most_a_ring_of_requests_is_in_flight),
+		TWICE(DB14_queues_share_the_requests_in_flight),
 		TWICE(DB16_queues_that_are_not_enabled_are_not_served),
 		TWICE(Q21_P05_a_broken_ring_stops_the_device_until_its_reset),
 		TWICE(the_configuration_describes_the_disk),

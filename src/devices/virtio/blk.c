@@ -3,7 +3,8 @@
  * See blk.h. A request's way: taken from the queue by handle(), checked, given
  * to the backend by submit(); block_kick() starts the batch; done() writes the
  * status byte and gives the chain back; signal() raises one interrupt per
- * queue and batch. Requests live in slots that were made with the device.
+ * queue and batch. Requests live in slots that were made with the device, and
+ * that its queues share: what a guest can make us hold is bounded.
  */
 #include "devices/virtio/blk.h"
 
@@ -17,6 +18,7 @@
 #include "base/num.h"
 #include "devices/virtio/blk_wire.h"
 
+#define SLOTS_MAX   1024
 #define NOT_WRITTEN 2 /* the driver has not chosen a cache mode */
 #define SUBMITTED   (-1)
 
@@ -31,12 +33,6 @@ struct slot {
 	struct chain chain;  /* its iov is the data's, for req */
 };
 
-struct blk_queue {
-	struct slot *slots; /* owned, BLK_QUEUE_SIZE of them */
-	uint16_t free[BLK_QUEUE_SIZE];
-	unsigned int free_count;
-};
-
 struct blk {
 	struct virtio v;
 	uint8_t serial[BLK_SERIAL_LEN];
@@ -45,14 +41,19 @@ struct blk {
 	_Atomic uint8_t writeback;       /* 0, 1, NOT_WRITTEN */
 	struct loop_source *timer;       /* NULL: no rate limit */
 
-	pthread_mutex_t lock; /* guards every field below, and the queues */
+	pthread_mutex_t lock; /* guards every field below, and the slots */
 	struct block *block;  /* owned */
 	bool running;
 	bool throttled;    /* the timer is armed */
 	bool flush_failed; /* sticky: completed writes may be lost */
 	uint64_t signal;   /* queues with completions nobody was told of */
+	uint64_t starved;  /* queues that wait for a slot */
 	struct rate rate;
-	struct blk_queue queue[BLK_MAX_QUEUES];
+	unsigned int in_flight[BLK_MAX_QUEUES];
+
+	struct slot *slots; /* owned */
+	uint16_t free[SLOTS_MAX]; /* the numbers of those that are */
+	unsigned int free_count;
 };
 
 static struct blk *to_blk(struct virtio *v)
@@ -88,9 +89,8 @@ static void complete(struct blk *blk, unsigned int n, const struct chain *c,
 
 static void free_slot(struct blk *blk, struct slot *s)
 {
-	struct blk_queue *q = &blk->queue[s->queue];
-
-	q->free[q->free_count++] = s->number;
+	blk->free[blk->free_count++] = s->number;
+	blk->in_flight[s->queue]--;
 }
 
 /* How the driver hears of @result; some of it concerns later requests. */
@@ -134,7 +134,8 @@ static void done(struct block_req *req, int result)
 	free_slot(blk, s);
 }
 
-static void signal_queues(struct blk *blk)
+/* After completions: tells the driver, and whoever waits for a slot. */
+static void settle(struct blk *blk)
 {
 	uint64_t set = blk->signal;
 
@@ -142,6 +143,12 @@ static void signal_queues(struct blk *blk)
 	for (; set; set &= set - 1)
 		virtio_queue_done(&blk->v,
 				  (unsigned int)__builtin_ctzll(set));
+	if (!blk->free_count)
+		return;
+	set = blk->starved;
+	blk->starved = 0;
+	for (; set; set &= set - 1)
+		virtio_notify(&blk->v, (uint32_t)__builtin_ctzll(set));
 }
 
 /* ---- requests ---- */
@@ -247,13 +254,10 @@ static int prepare(struct slot *s, const struct chain *c, uint64_t *written)
 static struct slot *take_slot(struct blk *blk, unsigned int n,
 			      const struct chain *c)
 {
-	struct blk_queue *q = &blk->queue[n];
-	uint16_t number;
-	struct slot *s;
+	uint16_t number = blk->free[--blk->free_count];
+	struct slot *s = &blk->slots[number];
 
-	assert(q->free_count); /* as many slots as the queue has heads */
-	number = q->free[--q->free_count];
-	s = &q->slots[number];
+	blk->in_flight[n]++;
 	s->blk = blk;
 	s->queue = (uint16_t)n;
 	s->number = number;
@@ -269,7 +273,16 @@ static struct slot *take_slot(struct blk *blk, unsigned int n,
 	return s;
 }
 
-/* True when the request has to wait; the timer then looks again. */
+/* True when the request has to wait; settle() then looks again. */
+static bool starved(struct blk *blk, unsigned int n)
+{
+	if (blk->free_count)
+		return false;
+	blk->starved |= UINT64_C(1) << n;
+	return true;
+}
+
+/* The same; the timer looks again. */
 static bool throttle(struct blk *blk, const struct chain *c)
 {
 	uint64_t ns;
@@ -300,7 +313,7 @@ static bool handle(struct virtio *v, unsigned int n, struct chain *c)
 		complete(blk, n, c, 0);
 		return true;
 	}
-	if (throttle(blk, c))
+	if (starved(blk, n) || throttle(blk, c))
 		return false;
 	s = take_slot(blk, n, c);
 	s->status = at.iov_base;
@@ -322,7 +335,7 @@ static void serve(struct blk *blk, unsigned int n)
 {
 	virtio_service(&blk->v, n, VIRTIO_BUDGET, handle);
 	block_kick(blk->block);
-	signal_queues(blk);
+	settle(blk);
 }
 
 static void blk_kick(struct virtio *v, unsigned int n)
@@ -341,7 +354,7 @@ static void on_ready(void *ctx)
 
 	pthread_mutex_lock(&blk->lock);
 	block_reap(blk->block);
-	signal_queues(blk);
+	settle(blk);
 	pthread_mutex_unlock(&blk->lock);
 }
 
@@ -364,6 +377,7 @@ static int blk_start(struct virtio *v)
 	pthread_mutex_lock(&blk->lock);
 	blk->running = true;
 	blk->throttled = false;
+	blk->starved = 0;
 	pthread_mutex_unlock(&blk->lock);
 	return 0;
 }
@@ -375,7 +389,7 @@ static void blk_stop(struct virtio *v)
 	pthread_mutex_lock(&blk->lock);
 	blk->running = false;
 	block_drain(blk->block);
-	signal_queues(blk);
+	settle(blk);
 	pthread_mutex_unlock(&blk->lock);
 }
 
@@ -384,9 +398,9 @@ static void blk_stop_queue(struct virtio *v, unsigned int n)
 	struct blk *blk = to_blk(v);
 
 	pthread_mutex_lock(&blk->lock);
-	while (blk->queue[n].free_count < BLK_QUEUE_SIZE)
+	while (blk->in_flight[n])
 		block_wait(blk->block);
-	signal_queues(blk);
+	settle(blk);
 	pthread_mutex_unlock(&blk->lock);
 }
 
@@ -406,7 +420,7 @@ void blk_refresh(struct virtio *v)
 
 	pthread_mutex_lock(&blk->lock);
 	block_drain(blk->block); /* the size is fixed while it is used */
-	signal_queues(blk);
+	settle(blk);
 	if (block_refresh(blk->block)) {
 		virtio_config_begin(v);
 		atomic_store(&blk->capacity,
@@ -473,8 +487,7 @@ static void blk_destroy(struct virtio *v)
 	loop_remove(blk->timer);
 	block_destroy(blk->block);
 	virtio_finish(v);
-	for (unsigned int n = 0; n < BLK_MAX_QUEUES; n++)
-		free(blk->queue[n].slots);
+	free(blk->slots);
 	pthread_mutex_destroy(&blk->lock);
 	free(blk);
 }
@@ -494,16 +507,17 @@ static const struct virtio_ops blk_ops = {
 	.destroy = blk_destroy,
 };
 
-static int make_slots(struct blk *blk, unsigned int n)
+static int make_slots(struct blk *blk, unsigned int queues, struct err *err)
 {
-	struct blk_queue *q = &blk->queue[n];
+	unsigned int count = (unsigned int)min_u64(queues * BLK_QUEUE_SIZE,
+						   SLOTS_MAX);
 
 	/* Untouched slots cost address space only. */
-	q->slots = calloc(BLK_QUEUE_SIZE, sizeof(*q->slots));
-	if (!q->slots)
-		return -ENOMEM;
-	for (uint16_t i = 0; i < BLK_QUEUE_SIZE; i++)
-		q->free[q->free_count++] = (uint16_t)(BLK_QUEUE_SIZE - 1 - i);
+	blk->slots = calloc(count, sizeof(*blk->slots));
+	if (!blk->slots)
+		return err_set(err, -ENOMEM, "%s: out of memory", blk->v.id);
+	while (count)
+		blk->free[blk->free_count++] = (uint16_t)--count;
 	return 0;
 }
 
@@ -518,7 +532,7 @@ int blk_create(struct virtio **out, const struct blk_config *cfg,
 {
 	unsigned int queues = cfg->queues ? cfg->queues : 1;
 	struct blk *blk = calloc(1, sizeof(*blk));
-	int r = 0;
+	int r;
 
 	*out = NULL;
 	if (!blk || queues > BLK_MAX_QUEUES) {
@@ -538,10 +552,7 @@ int blk_create(struct virtio **out, const struct blk_config *cfg,
 	set_serial(blk, cfg->serial ? cfg->serial : host->id);
 	virtio_init(&blk->v, &blk_ops, host, queues, BLK_CONFIG_SIZE,
 		    blk_fill_config(blk->config, block_info(block), queues));
-	for (unsigned int n = 0; n < queues && r == 0; n++)
-		if (make_slots(blk, n) < 0)
-			r = err_set(err, -ENOMEM, "%s: out of memory",
-				    host->id);
+	r = make_slots(blk, queues, err);
 	if (r == 0 && rate_limited(&blk->rate)) {
 		r = loop_add_timer(&blk->timer, host->loop, on_timer, blk);
 		if (r < 0)
