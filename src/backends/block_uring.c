@@ -19,7 +19,8 @@
 #include "base/num.h"
 
 #define DEPTH       256 /* in the kernel at a time; others wait in a list */
-#define TRY_MAX     65536 /* copied at once */
+#define TRY_MAX     65536 /* copied by one call */
+#define TRY_ALL     (2 * MIB) /* and by one kick */
 #define ZERO_PIECES 64  /* 256 KiB of zeroes in one write */
 
 enum { PLAIN, BUFFERED }; /* indices of registered descriptors */
@@ -62,6 +63,18 @@ static void prepare_zeroing(struct uring *u, struct io_uring_sqe *sqe,
 				    (unsigned int)left, req->off);
 }
 
+/* Of one piece: the kernel has no vector to copy. */
+static void prepare_read(struct io_uring_sqe *sqe, const struct block_req *req,
+			 int fd)
+{
+	if (req->iovcnt == 1 && req->iov->iov_len <= UINT32_MAX)
+		io_uring_prep_read(sqe, fd, req->iov->iov_base,
+				   (unsigned int)req->iov->iov_len, req->off);
+	else
+		io_uring_prep_readv(sqe, fd, req->iov,
+				    (unsigned int)req->iovcnt, req->off);
+}
+
 static void prepare(struct uring *u, struct io_uring_sqe *sqe,
 		    struct block_req *req)
 {
@@ -72,8 +85,7 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe,
 		fd = PLAIN;
 	switch (req->op) {
 	case BLOCK_READ:
-		io_uring_prep_readv(sqe, fd, req->iov,
-				    (unsigned int)req->iovcnt, req->off);
+		prepare_read(sqe, req, fd);
 		break;
 	case BLOCK_WRITE:
 		io_uring_prep_writev2(sqe, fd, req->iov,
@@ -214,16 +226,19 @@ static bool collect(struct uring *u)
 	return any;
 }
 
-/* One read alone, of something that the host has in memory: a plain system
- * call does it with less ado than the ring. */
-static void try_alone(struct uring *u)
+/* Small reads of what the host has in memory: a plain system call does each
+ * with less ado than the ring. The first that has to wait ends it. */
+static void try_reads(struct uring *u)
 {
-	struct block_req *req = u->pending.first;
+	uint64_t budget = TRY_ALL;
+	struct block_req *req;
 
-	if (req && !req->next && req->op == BLOCK_READ &&
-	    req->len <= TRY_MAX &&
-	    block_disk_try(u->disk, req, &u->no_try))
+	while ((req = u->pending.first) && req->op == BLOCK_READ &&
+	       req->len <= TRY_MAX && req->len <= budget &&
+	       block_disk_try(u->disk, req, &u->no_try)) {
+		budget -= req->len;
 		block_list_add(&u->finished, block_list_take(&u->pending));
+	}
 }
 
 /* The kernel may be short of memory for a moment: what it did not take stays
@@ -232,7 +247,7 @@ static void uring_kick(struct block_engine *e)
 {
 	struct uring *u = to_uring(e);
 
-	try_alone(u);
+	try_reads(u);
 	do {
 		fill(u);
 		if (io_uring_sq_ready(&u->ring))
@@ -272,8 +287,8 @@ static const struct block_engine_ops uring_ops = {
 };
 
 static const uint8_t allowed[] = {
-	IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_WRITE, IORING_OP_FSYNC,
-	IORING_OP_FALLOCATE,
+	IORING_OP_READ, IORING_OP_READV, IORING_OP_WRITE, IORING_OP_WRITEV,
+	IORING_OP_FSYNC, IORING_OP_FALLOCATE,
 };
 
 static int probe(struct uring *u)
