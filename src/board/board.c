@@ -29,6 +29,8 @@ void board_finish(struct board *board)
 		return;
 	while (board->devices)
 		device_destroy(board->device[--board->devices]);
+	for (unsigned int i = 0; i < CONFIG_MAX_SHARES; i++)
+		loop_destroy(board->share_loop[i]);
 	board_free_msi(board);
 	for (uint32_t i = 0; i < BOARD_PINS; i++)
 		fd_close(&board->wire[i].edge_fd);

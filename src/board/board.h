@@ -57,6 +57,7 @@ struct board {
 	struct bus mmio;
 	unsigned int devices;
 	struct device *device[BOARD_MAX_DEVICES];
+	struct loop *share_loop[CONFIG_MAX_SHARES]; /* of each; may be NULL */
 	unsigned int mmio_devices; /* attached by transport=mmio */
 	unsigned int ids;
 	char id[BOARD_MAX_DEVICES][16]; /* names of numbered devices */

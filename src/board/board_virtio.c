@@ -14,6 +14,7 @@
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
+#include "devices/virtio/fs.h"
 #include "devices/virtio/nic.h"
 #include "devices/virtio/rng.h"
 #include "devices/virtio/vsock.h"
@@ -266,6 +267,47 @@ static int add_net(struct board *board, unsigned int i, board_attach_fn attach,
 	return attach(board, v, err);
 }
 
+/* ---- shares ---- */
+
+/* Each has a thread of its own: it may wait long for the host's files. */
+static int add_share(struct board *board, unsigned int i,
+		     board_attach_fn attach, struct err *err)
+{
+	const struct config_share *c = &board->cfg->share[i];
+	struct virtio_host host =
+		host_for(board, name_device(board, "share", i));
+	const char *hidden[CONFIG_MAX_HIDDEN];
+	const struct share_config back = {
+		.path = c->path,
+		.read_only = c->read_only,
+		.hidden = hidden,
+		.hidden_count = c->hidden,
+	};
+	const struct fs_config front = {
+		.tag = c->tag,
+		.cache = (enum fs_cache)c->cache,
+		.writeback = c->writeback,
+	};
+	struct share *share;
+	struct virtio *v;
+	int r;
+
+	for (unsigned int n = 0; n < c->hidden; n++)
+		hidden[n] = c->hide[n];
+	r = loop_create(&board->share_loop[i], err);
+	if (r < 0)
+		return r;
+	host.loop = board->share_loop[i];
+	r = share_create(&share, &back, err);
+	if (r == 0)
+		r = fs_create(&v, &front, share, &host, err);
+	if (r < 0) {
+		err_blame(err, "share");
+		return r;
+	}
+	return attach(board, v, err);
+}
+
 /* ---- the small ones ---- */
 
 static int add_rng(struct board *board, board_attach_fn attach, struct err *err)
@@ -325,6 +367,8 @@ int board_add_virtio(struct board *board, board_attach_fn attach,
 		r = add_disk(board, i, attach, err);
 	for (unsigned int i = 0; i < board->cfg->nets && !r; i++)
 		r = add_net(board, i, attach, err);
+	for (unsigned int i = 0; i < board->cfg->shares && !r; i++)
+		r = add_share(board, i, attach, err);
 	if (!r && board->cfg->rng)
 		r = add_rng(board, attach, err);
 	if (!r && board->cfg->balloon)

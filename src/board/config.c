@@ -62,8 +62,9 @@ int config_set(struct config *cfg, const char *key, const char *value,
 
 bool config_has_virtio(const struct config *cfg)
 {
-	return cfg->disks || cfg->nets || cfg->rng || cfg->balloon ||
-	       cfg->vsock[0] || cfg->console[0].virtio || cfg->consoles > 1;
+	return cfg->disks || cfg->nets || cfg->shares || cfg->rng ||
+	       cfg->balloon || cfg->vsock[0] || cfg->console[0].virtio ||
+	       cfg->consoles > 1;
 }
 
 int config_check(const struct config *cfg, struct err *err)

@@ -46,6 +46,8 @@ enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
 #define CONFIG_MAX_DISKS    16
 #define CONFIG_MAX_NETS     8
 #define CONFIG_MAX_FORWARDS 16
+#define CONFIG_MAX_SHARES   8
+#define CONFIG_MAX_HIDDEN   32
 
 struct config_disk {
 	char path[CONFIG_PATH_MAX];
@@ -85,6 +87,19 @@ struct config_net {
 	uint64_t ops_per_s;
 };
 
+/* How long a guest believes what it knows of a share: as in fs.h. */
+enum config_cache { CACHE_AUTO, CACHE_NONE, CACHE_ALWAYS };
+
+struct config_share {
+	char path[CONFIG_PATH_MAX];
+	char tag[37];
+	bool read_only;
+	enum config_cache cache;
+	bool writeback;
+	unsigned int hidden;
+	char hide[CONFIG_MAX_HIDDEN][256]; /* below path */
+};
+
 /* --cpu +name or -name */
 struct config_feature {
 	char name[24];
@@ -117,6 +132,8 @@ struct config {
 	struct config_disk disk[CONFIG_MAX_DISKS];
 	unsigned int nets;
 	struct config_net net[CONFIG_MAX_NETS];
+	unsigned int shares;
+	struct config_share share[CONFIG_MAX_SHARES];
 	bool rng;
 	bool balloon;
 	char vsock[108]; /* socket path; "": none */

@@ -55,12 +55,6 @@ static int parse_queues(unsigned int *out, const char *v, struct err *e)
 	return r;
 }
 
-/* A word that stands for true when it has no value. */
-static int parse_flag(bool *out, const char *v, struct err *e)
-{
-	return parse_bool(out, *v ? v : "true", e);
-}
-
 /* ---- disks ---- */
 
 static int disk_item(struct config *c, const char *key, const char *value,

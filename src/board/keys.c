@@ -158,6 +158,18 @@ static const struct key keys[] = {
 	    .example = "--net user,forward=8080:80",
 	    .repeatable = true },
 	  config_parse_net },
+	{ { .name = "share",
+	    .arg = "DIR,tag=NAME[,ro]",
+	    .summary = "a directory of the host's for the guest (virtiofs)",
+	    .help = "The guest mounts it by its tag: mount -t virtiofs NAME "
+		    "DIR. ro: it changes nothing. cache=auto|none|always: how "
+		    "long the guest believes what it knows (auto: a second). "
+		    "writeback: writes may wait in the guest. hide=PATH "
+		    "(repeatable): does not exist for the guest.",
+	    .advanced = true,
+	    .example = "--share src,tag=src,ro",
+	    .repeatable = true },
+	  config_parse_share },
 	{ { .name = "rng",
 	    .value = "false",
 	    .summary = "a source of entropy",

@@ -39,6 +39,7 @@ int config_parse_disk(struct config *c, const char *v, struct err *e);
 int config_parse_net(struct config *c, const char *v, struct err *e);
 int config_parse_rng(struct config *c, const char *v, struct err *e);
 int config_parse_balloon(struct config *c, const char *v, struct err *e);
+int config_parse_share(struct config *c, const char *v, struct err *e);
 int config_parse_vsock(struct config *c, const char *v, struct err *e);
 int config_parse_timeout(struct config *c, const char *v, struct err *e);
 int config_parse_idle_timeout(struct config *c, const char *v, struct err *e);

@@ -23,6 +23,11 @@ int parse_bool(bool *out, const char *v, struct err *e)
 	return 0;
 }
 
+int parse_flag(bool *out, const char *v, struct err *e)
+{
+	return parse_bool(out, *v ? v : "true", e);
+}
+
 int parse_text(char *out, size_t cap, const char *v, const char *what,
 		      struct err *e)
 {

@@ -16,6 +16,8 @@
 
 /* true/on/yes, false/off/no */
 int parse_bool(bool *out, const char *v, struct err *e);
+/* The same for a word that stands for true when it has no value. */
+int parse_flag(bool *out, const char *v, struct err *e);
 /* A text that is not empty and fits; @what it is, for the reason. */
 int parse_text(char *out, size_t cap, const char *v, const char *what,
 	       struct err *e);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A tree of the host's files that a guest may use: what a file server does, not
+ * how it is asked (that is devices/virtio/fs.c). The guest is hostile, and so
+ * is whoever changes the tree meanwhile:
+ *
+ *   names are single components, resolved from a descriptor of their folder and
+ *   never through a symbolic link: nothing outside the tree can be reached;
+ *   only regular files and folders are ever opened, no device, FIFO or socket;
+ *   set-user-id bits never get onto the host's files;
+ *   a file is known by device, inode and time of birth: when its name has come
+ *   to mean another, it is -ESTALE.
+ *
+ * Files that the guest knows are nodes, named by numbers; open ones are
+ * handles. Numbers that were never given out, or are no more, are errors
+ * (-ESTALE, -EBADF). All answers are 0 (or a count) or -errno.
+ *
+ * Threads: one at a time. Every call may block as long as the host's file
+ * system does. Must not know: FUSE, virtio.
+ */
+#ifndef VIREO_BACKENDS_SHARE_H
+#define VIREO_BACKENDS_SHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+
+#define SHARE_ROOT     1u
+#define SHARE_NAME_MAX 255u
+
+struct share;
+
+struct share_config {
+	const char *path; /* of a folder */
+	bool read_only;
+	/* Paths from the root of the tree, without a leading slash, that do
+	 * not exist for the guest. Copied. */
+	const char *const *hidden;
+	unsigned int hidden_count;
+	unsigned int nodes;   /* at most; 0: a million */
+	unsigned int handles; /* at most; 0: half of the process's limit */
+};
+
+/* Who asks: new files are his. As root they get these ids; else they are the
+ * user's that the process runs as. */
+struct share_user {
+	uint32_t uid;
+	uint32_t gid;
+};
+
+struct share_attr {
+	struct statx stx;
+	bool mount; /* another file system than the folder it is in */
+};
+
+struct share_entry {
+	uint64_t node; /* holds one reference: share_forget() gives it back */
+	struct share_attr attr;
+};
+
+/* What share_setattr() changes: members whose flag is set. */
+#define SHARE_SET_MODE      1u
+#define SHARE_SET_UID       2u
+#define SHARE_SET_GID       4u
+#define SHARE_SET_SIZE      8u
+#define SHARE_SET_ATIME     16u
+#define SHARE_SET_MTIME     32u
+#define SHARE_SET_ATIME_NOW 64u
+#define SHARE_SET_MTIME_NOW 128u
+
+struct share_change {
+	unsigned int set;
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	uint64_t size;
+	struct timespec atime;
+	struct timespec mtime;
+};
+
+/* -ENOENT, -ENOTDIR, -EACCES, ...: one line that names the path. */
+int share_create(struct share **out, const struct share_config *cfg,
+		 struct err *err);
+/* Closes everything. NULL is accepted. */
+void share_destroy(struct share *s);
+/* All nodes but the root and all handles are forgotten. */
+void share_reset(struct share *s);
+bool share_read_only(const struct share *s);
+
+/* ---- nodes ---- */
+
+/* One reference more, in out->node. */
+int share_lookup(struct share *s, uint64_t parent, const char *name,
+		 struct share_entry *out);
+/* Gives back @count references, or as many as there are. */
+void share_forget(struct share *s, uint64_t node, uint64_t count);
+int share_getattr(struct share *s, uint64_t node, struct share_attr *out);
+/* @handle: 0, or an open file of this node's. */
+int share_setattr(struct share *s, uint64_t node, uint64_t handle,
+		  const struct share_change *change, struct share_attr *out);
+/* Bytes of the link, without a terminator; at most @size. */
+int share_readlink(struct share *s, uint64_t node, char *buf, size_t size);
+int share_statfs(struct share *s, uint64_t node, struct statvfs *out);
+
+/* ---- names ---- */
+
+int share_mkdir(struct share *s, uint64_t parent, const char *name,
+		uint32_t mode, const struct share_user *user,
+		struct share_entry *out);
+/* A regular file; -EPERM for everything else. */
+int share_mknod(struct share *s, uint64_t parent, const char *name,
+		uint32_t mode, const struct share_user *user,
+		struct share_entry *out);
+int share_symlink(struct share *s, uint64_t parent, const char *name,
+		  const char *target, const struct share_user *user,
+		  struct share_entry *out);
+int share_link(struct share *s, uint64_t node, uint64_t parent,
+	       const char *name, struct share_entry *out);
+/* @folder: rmdir, else unlink. */
+int share_remove(struct share *s, uint64_t parent, const char *name,
+		 bool folder);
+/* @flags: of renameat2(2). */
+int share_rename(struct share *s, uint64_t from, const char *name, uint64_t to,
+		 const char *new_name, unsigned int flags);
+
+/* ---- open files ---- */
+
+/* @flags: of open(2); what does not make sense here is left out. */
+int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle);
+int share_open_new(struct share *s, uint64_t parent, const char *name,
+		   int flags, uint32_t mode, const struct share_user *user,
+		   struct share_entry *out, uint64_t *handle);
+int share_close(struct share *s, uint64_t handle);
+/* Bytes. @iov is not changed. */
+int64_t share_read(struct share *s, uint64_t handle, const struct iovec *iov,
+		   int count, uint64_t off);
+int64_t share_write(struct share *s, uint64_t handle, const struct iovec *iov,
+		    int count, uint64_t off);
+int share_flush(struct share *s, uint64_t handle);
+int share_sync(struct share *s, uint64_t handle, bool data_only);
+int share_allocate(struct share *s, uint64_t handle, int mode, uint64_t off,
+		   uint64_t len);
+int64_t share_seek(struct share *s, uint64_t handle, int64_t off, int whence);
+int64_t share_copy(struct share *s, uint64_t from, uint64_t from_off,
+		   uint64_t to, uint64_t to_off, uint64_t len);
+
+/* ---- folders ---- */
+
+struct share_dirent {
+	uint64_t ino;
+	uint64_t next; /* where to go on after this one */
+	unsigned char type; /* DT_* */
+	const char *name;   /* until the next call */
+};
+
+int share_open_folder(struct share *s, uint64_t node, uint64_t *handle);
+/* The entry at @at (0: the first); 1, or 0 at the end. "." and ".." are among
+ * them, what is hidden is not. */
+int share_read_folder(struct share *s, uint64_t handle, uint64_t at,
+		      struct share_dirent *out);
+/* Looks up an entry of an open folder; as share_lookup(). */
+int share_lookup_in(struct share *s, uint64_t handle, const char *name,
+		    struct share_entry *out);
+
+/* ---- extended attributes ---- */
+
+/* With @size 0: how many bytes there would be. */
+int share_getxattr(struct share *s, uint64_t node, const char *name, void *buf,
+		   size_t size);
+int share_listxattr(struct share *s, uint64_t node, char *buf, size_t size);
+int share_setxattr(struct share *s, uint64_t node, const char *name,
+		   const void *value, size_t size, int flags);
+int share_removexattr(struct share *s, uint64_t node, const char *name);
+
+#endif

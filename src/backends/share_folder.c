@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See share.h: finding names and listing folders. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/share_tree.h"
+
+int share_lookup(struct share *s, uint64_t parent, const char *name,
+		 struct share_entry *out)
+{
+	int fd = share_folder_fd(s, parent);
+
+	if (fd < 0)
+		return fd;
+	return share_node_find(s, share_node(s, parent), fd, name, out);
+}
+
+int share_lookup_in(struct share *s, uint64_t handle, const char *name,
+		    struct share_entry *out)
+{
+	struct share_handle *h = share_handle(s, handle);
+
+	if (!h || !h->dir)
+		return -EBADF;
+	return share_node_find(s, h->node, h->fd, name, out);
+}
+
+int share_open_folder(struct share *s, uint64_t node, uint64_t *handle)
+{
+	struct share_node *n = share_node(s, node);
+	int fd = share_folder_fd(s, node);
+	DIR *dir;
+
+	if (fd < 0)
+		return fd;
+	fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	return share_handle_add(s, n, fd, dir, handle);
+}
+
+/* The next one of the host's; NULL: the end, or an error in errno. */
+static struct dirent *next_entry(struct share_handle *h, uint64_t at)
+{
+	if (h->last && h->last_at == at)
+		return h->last;
+	if (at != h->next)
+		seekdir(h->dir, (long)at);
+	errno = 0;
+	h->last = readdir(h->dir);
+	h->last_at = at;
+	if (h->last)
+		h->next = (uint64_t)h->last->d_off;
+	return h->last;
+}
+
+int share_read_folder(struct share *s, uint64_t handle, uint64_t at,
+		      struct share_dirent *out)
+{
+	struct share_handle *h = share_handle(s, handle);
+	struct dirent *d;
+
+	if (!h || !h->dir)
+		return -EBADF;
+	if (at > INT64_MAX)
+		return -EINVAL;
+	do {
+		d = next_entry(h, at);
+		if (!d)
+			return -errno;
+		at = (uint64_t)d->d_off;
+	} while (share_is_hidden(s, h->node, d->d_name));
+	*out = (struct share_dirent){ .ino = d->d_ino, .next = at,
+				      .type = d->d_type, .name = d->d_name };
+	return 1;
+}

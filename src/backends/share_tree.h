@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inside the file server: nodes and handles. Only files share*.c include this.
+ */
+#ifndef VIREO_BACKENDS_SHARE_TREE_H
+#define VIREO_BACKENDS_SHARE_TREE_H
+
+#include <dirent.h>
+
+#include "backends/share.h"
+
+/* Which file it is, whatever its name. */
+struct share_key {
+	uint64_t dev;
+	uint64_t ino;
+	int64_t born_s; /* where the file system tells */
+	uint32_t born_ns;
+};
+
+/* A file the guest knows. Its place is where it was seen last. */
+struct share_node {
+	uint64_t id;
+	struct share_key key;
+	uint32_t type; /* S_IFMT */
+	int fd;        /* O_PATH; -1: not open now */
+	bool gone;     /* has lost its name: fd stays open */
+	uint64_t refs; /* the guest's */
+	uint32_t children; /* nodes that have this one as their place */
+	struct share_node *parent; /* NULL: the root */
+	char *name;                /* in there; owned */
+	struct share_node *same_hash;
+	struct share_node *newer, *older; /* while fd is cached */
+};
+
+struct share_handle {
+	int fd; /* -1: free */
+	uint32_t generation;
+	struct share_node *node; /* holds it, as a child would */
+	DIR *dir;      /* of a folder; owns fd */
+	struct dirent *last; /* that was read from dir, and where it was */
+	uint64_t last_at;
+	uint64_t next; /* where dir stands */
+};
+
+/* A name that does not exist for the guest. */
+struct share_hidden {
+	struct share_key parent;
+	char *name;
+};
+
+struct share {
+	struct share_config cfg;
+	bool root; /* may give files away */
+	int proc_fd; /* /proc/self/fd */
+	struct share_hidden *hidden; /* owned */
+	unsigned int hidden_count;
+
+	struct share_node **slot; /* owned; by the low half of the id, less 1 */
+	uint32_t *generation;     /* owned; of each slot: the high half */
+	uint32_t *free_slot;      /* owned; a stack */
+	uint32_t slots, free_slots;
+	uint32_t nodes;
+	struct share_node **hash; /* owned */
+	uint32_t hash_size;       /* a power of two */
+	struct share_node *newest, *oldest; /* with cached descriptors */
+	unsigned int cached, cached_max;
+	unsigned int kept; /* descriptors of nodes that are gone */
+
+	struct share_handle *handle; /* owned */
+	uint32_t handles, handles_open;
+	uint32_t handle_next; /* where to look for a free one */
+};
+
+/* ---- nodes (share_node.c) ---- */
+
+int share_tree_create(struct share *s, int root_fd);
+void share_tree_reset(struct share *s);
+void share_tree_finish(struct share *s);
+
+/* NULL: no such node. */
+struct share_node *share_node(struct share *s, uint64_t id);
+/* An O_PATH descriptor of the node's, or -errno; not the caller's to close, and
+ * valid until two more were asked for. */
+int share_node_fd(struct share *s, struct share_node *n);
+/* As share_node_fd(), of a folder's number. */
+int share_folder_fd(struct share *s, uint64_t id);
+/* 0, or what is wrong with a component. */
+int share_check_name(const char *name);
+bool share_is_hidden(const struct share *s, const struct share_node *parent,
+		     const char *name);
+/* What is called @name in @fd, the folder @parent: one reference more. */
+int share_node_find(struct share *s, struct share_node *parent, int fd,
+		    const char *name, struct share_entry *out);
+/* The node that is at this place; NULL: none that the guest knows. */
+struct share_node *share_node_at(struct share *s, int fd, const char *name);
+/* It is there now. -ENOMEM: it stays where it was. */
+int share_node_move(struct share *s, struct share_node *n,
+		    struct share_node *parent, const char *name);
+/* It is about to lose a name: keeps it usable, while there is room. */
+void share_node_keep(struct share *s, struct share_node *n);
+/* One holder less, of a parent's or handle's kind. */
+void share_node_drop(struct share *s, struct share_node *n);
+
+/* ---- attributes and handles ---- */
+
+int share_stat(int fd, const char *name, struct statx *out);
+struct share_key share_key(const struct statx *stx);
+bool share_key_same(const struct share_key *a, const struct share_key *b);
+/* The name in proc_fd by which an O_PATH descriptor's file can be reached. */
+struct share_magic {
+	char name[16];
+};
+struct share_magic share_magic(int fd);
+/* Bits of a mode that the host may see. */
+uint32_t share_safe_mode(uint32_t mode, bool folder);
+/* Opens a node's file, whose kind was seen to be right. */
+int share_reopen(struct share *s, int fd, int flags);
+/* Of an open file or folder; NULL. */
+struct share_handle *share_handle(struct share *s, uint64_t id);
+/* Takes over @fd (and @dir), after a failure too. */
+int share_handle_add(struct share *s, struct share_node *n, int fd, DIR *dir,
+		     uint64_t *id);
+
+#endif

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * See fs.h. A request's way: header copied and checked, the function for its
+ * opcode called, which puts the answer into the chain, header written, chain
+ * given back. Requests that want no answer are completed with length 0.
+ */
+#include "devices/virtio/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "devices/virtio/fs_call.h"
+
+#define CONFIG_SIZE 44 /* tag, number of request queues, notify buffer size */
+#define QUEUES      2
+#define BUDGET      32
+#define PAGE        4096u
+#define NO_REPLY    INT64_MAX
+#define ERRNO_MAX   4095
+
+struct fs {
+	struct virtio v;
+	char tag[FS_TAG_MAX];
+	enum fs_cache cache;
+	bool may_write_back;
+	struct share *share; /* owned */
+
+	/* loop thread */
+	bool ready; /* INIT was answered */
+	bool writeback;
+	char text[FS_TEXT_MAX];
+};
+
+static struct fs *to_fs(struct virtio *v)
+{
+	return container_of(v, struct fs, v);
+}
+
+/* ---- a request's bytes ---- */
+
+bool fs_arg(const struct fs_call *call, void *arg, size_t len)
+{
+	return call->in_len >= sizeof(struct fuse_in) + len &&
+	       chain_read(call->chain, sizeof(struct fuse_in), arg, len);
+}
+
+int64_t fs_text(struct fs_call *call, size_t skip)
+{
+	uint64_t from = sizeof(struct fuse_in) + skip;
+
+	if (call->in_len < from)
+		return -EINVAL;
+	if (call->in_len - from > FS_TEXT_MAX - 1)
+		return -ENAMETOOLONG;
+	if (!chain_read(call->chain, from, call->text,
+			(size_t)(call->in_len - from)))
+		return -EINVAL;
+	call->text[call->in_len - from] = '\0';
+	return (int64_t)(call->in_len - from);
+}
+
+const char *fs_name(struct fs_call *call, size_t skip)
+{
+	int64_t len = fs_text(call, skip);
+
+	return len > 0 && strlen(call->text) == (size_t)len - 1 ? call->text :
+								  NULL;
+}
+
+bool fs_two_names(struct fs_call *call, size_t skip, const char **first,
+		  const char **second)
+{
+	int64_t len = fs_text(call, skip);
+	size_t n = len > 0 ? strlen(call->text) + 1 : 0;
+
+	if (!n || n >= (size_t)len)
+		return false;
+	*first = call->text;
+	*second = call->text + n;
+	return strlen(*second) + 1 == (size_t)len - n;
+}
+
+bool fs_put(const struct fs_call *call, size_t off, const void *src, size_t len)
+{
+	return chain_write(call->chain, sizeof(struct fuse_out) + off, src,
+			   len);
+}
+
+uint64_t fs_room(const struct fs_call *call)
+{
+	return call->chain->in_len - sizeof(struct fuse_out);
+}
+
+struct fuse_attr fs_attr(const struct share_attr *a)
+{
+	const struct statx *s = &a->stx;
+
+	return (struct fuse_attr){
+		.ino = le64_put(s->stx_ino),
+		.size = le64_put(s->stx_size),
+		.blocks = le64_put(s->stx_blocks),
+		.atime = le64_put((uint64_t)s->stx_atime.tv_sec),
+		.mtime = le64_put((uint64_t)s->stx_mtime.tv_sec),
+		.ctime = le64_put((uint64_t)s->stx_ctime.tv_sec),
+		.atime_ns = le32_put(s->stx_atime.tv_nsec),
+		.mtime_ns = le32_put(s->stx_mtime.tv_nsec),
+		.ctime_ns = le32_put(s->stx_ctime.tv_nsec),
+		.mode = le32_put(s->stx_mode),
+		.nlink = le32_put(s->stx_nlink),
+		.uid = le32_put(s->stx_uid),
+		.gid = le32_put(s->stx_gid),
+		.rdev = le32_put((s->stx_rdev_minor & 0xffu) |
+				 s->stx_rdev_major << 8 |
+				 (s->stx_rdev_minor & ~0xffu) << 12),
+		.blksize = le32_put(s->stx_blksize),
+		.flags = le32_put(a->mount ? FUSE_ATTR_IS_SUBMOUNT : 0),
+	};
+}
+
+struct fuse_entry_out fs_entry(const struct fs_call *call,
+			       const struct share_entry *e)
+{
+	uint64_t valid = call->cache == FS_CACHE_NONE	? 0 :
+			 call->cache == FS_CACHE_ALWAYS ? 86400 : 1;
+
+	return (struct fuse_entry_out){
+		.node = le64_put(e->node),
+		.entry_valid_s = le64_put(valid),
+		.attr_valid_s = le64_put(valid),
+		.attr = fs_attr(&e->attr),
+	};
+}
+
+int64_t fs_put_entry(const struct fs_call *call, int r,
+		     const struct share_entry *e)
+{
+	struct fuse_entry_out out;
+
+	if (r < 0)
+		return r;
+	out = fs_entry(call, e);
+	if (fs_put(call, 0, &out, sizeof(out)))
+		return sizeof(out);
+	share_forget(call->share, e->node, 1);
+	return -EIO;
+}
+
+/* ---- the session ---- */
+
+#define WANTED                                                           \
+	(FUSE_F_ASYNC_READ | FUSE_F_ATOMIC_O_TRUNC | FUSE_F_BIG_WRITES |  \
+	 FUSE_F_READDIRPLUS | FUSE_F_READDIRPLUS_AUTO | FUSE_F_ASYNC_DIO | \
+	 FUSE_F_PARALLEL_DIROPS | FUSE_F_MAX_PAGES | FUSE_F_SUBMOUNTS)
+
+static uint32_t wanted(const struct fs *fs)
+{
+	uint32_t flags = WANTED;
+
+	if (fs->cache == FS_CACHE_AUTO)
+		flags |= FUSE_F_AUTO_INVAL_DATA;
+	if (fs->cache == FS_CACHE_ALWAYS)
+		flags |= FUSE_F_CACHE_SYMLINKS;
+	if (fs->may_write_back)
+		flags |= FUSE_F_WRITEBACK_CACHE;
+	return flags;
+}
+
+/* A newer driver is told our version and asks again. Asked twice, everything
+ * it knew is forgotten. */
+static int64_t init(struct fs *fs, struct fs_call *call)
+{
+	struct fuse_init_out out = {
+		.major = le32_put(FUSE_MAJOR), .minor = le32_put(FUSE_MINOR),
+	};
+	struct fuse_init_in in;
+	uint32_t flags;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	if (le32_get(in.major) < FUSE_MAJOR ||
+	    (le32_get(in.major) == FUSE_MAJOR &&
+	     le32_get(in.minor) < FUSE_MINOR_MIN))
+		return -EPROTO;
+	if (le32_get(in.major) == FUSE_MAJOR) {
+		flags = le32_get(in.flags) & wanted(fs);
+		share_reset(fs->share);
+		fs->ready = true;
+		fs->writeback = flags & FUSE_F_WRITEBACK_CACHE;
+		out.max_readahead = in.max_readahead;
+		out.flags = le32_put(flags);
+		out.max_background = le16_put(64);
+		out.congestion = le16_put(48);
+		out.max_write = le32_put(FS_WRITE_MAX);
+		out.time_gran_ns = le32_put(1);
+		out.max_pages = le16_put(FS_WRITE_MAX / PAGE);
+	}
+	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+}
+
+static void forget_many(struct fs_call *call)
+{
+	const size_t head = sizeof(struct fuse_in) +
+			    sizeof(struct fuse_batch_forget_in);
+	struct fuse_batch_forget_in in;
+	struct fuse_forget_one one;
+	uint64_t count;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return;
+	count = min_u64(le32_get(in.count),
+			(call->in_len - head) / sizeof(one));
+	for (uint64_t i = 0; i < count; i++) {
+		if (!chain_read(call->chain, head + i * sizeof(one), &one,
+				sizeof(one)))
+			return;
+		share_forget(call->share, le64_get(one.node),
+			     le64_get(one.count));
+	}
+}
+
+static int64_t forget(struct fs_call *call)
+{
+	struct fuse_forget_in in;
+
+	if (call->opcode == FUSE_BATCH_FORGET)
+		forget_many(call);
+	else if (call->opcode == FUSE_FORGET && fs_arg(call, &in, sizeof(in)))
+		share_forget(call->share, call->node, le64_get(in.count));
+	return NO_REPLY;
+}
+
+/* ---- requests ---- */
+
+static const fs_fn functions[] = {
+	[FUSE_LOOKUP] = fs_lookup,
+	[FUSE_GETATTR] = fs_getattr,
+	[FUSE_SETATTR] = fs_setattr,
+	[FUSE_READLINK] = fs_readlink,
+	[FUSE_SYMLINK] = fs_symlink,
+	[FUSE_MKNOD] = fs_mknod,
+	[FUSE_MKDIR] = fs_mkdir,
+	[FUSE_UNLINK] = fs_unlink,
+	[FUSE_RMDIR] = fs_rmdir,
+	[FUSE_RENAME] = fs_rename,
+	[FUSE_LINK] = fs_link,
+	[FUSE_OPEN] = fs_open,
+	[FUSE_READ] = fs_read,
+	[FUSE_WRITE] = fs_write,
+	[FUSE_STATFS] = fs_statfs,
+	[FUSE_RELEASE] = fs_release,
+	[FUSE_FSYNC] = fs_fsync,
+	[FUSE_SETXATTR] = fs_setxattr,
+	[FUSE_GETXATTR] = fs_getxattr,
+	[FUSE_LISTXATTR] = fs_listxattr,
+	[FUSE_REMOVEXATTR] = fs_removexattr,
+	[FUSE_FLUSH] = fs_flush,
+	[FUSE_OPENDIR] = fs_opendir,
+	[FUSE_READDIR] = fs_readdir,
+	[FUSE_RELEASEDIR] = fs_release,
+	[FUSE_FSYNCDIR] = fs_fsync,
+	[FUSE_CREATE] = fs_make,
+	[FUSE_FALLOCATE] = fs_fallocate,
+	[FUSE_READDIRPLUS] = fs_readdirplus,
+	[FUSE_RENAME2] = fs_rename2,
+	[FUSE_LSEEK] = fs_lseek,
+	[FUSE_COPY_FILE_RANGE] = fs_copy,
+};
+
+static int64_t carry_out(struct fs *fs, struct fs_call *call)
+{
+	fs_fn fn = call->opcode < ARRAY_SIZE(functions) ?
+			   functions[call->opcode] : NULL;
+
+	switch (call->opcode) {
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+		return forget(call);
+	case FUSE_INIT:
+		return call->chain->in_len >= sizeof(struct fuse_out) ?
+			       init(fs, call) : -EIO;
+	case FUSE_DESTROY:
+		share_reset(fs->share);
+		fs->ready = false;
+		return 0;
+	}
+	if (!fn)
+		return -ENOSYS;
+	return fs->ready ? fn(call) : -EIO;
+}
+
+/* The length that it claims must be there. */
+static uint32_t serve(struct fs *fs, const struct chain *c)
+{
+	struct fs_call call = { .share = fs->share, .cache = fs->cache,
+				.writeback = fs->writeback, .chain = c,
+				.text = fs->text };
+	struct fuse_out out = { 0 };
+	struct fuse_in in;
+	int64_t r = -EIO;
+
+	if (!chain_read(c, 0, &in, sizeof(in)))
+		return 0;
+	call.opcode = le32_get(in.opcode);
+	call.node = le64_get(in.node);
+	call.user = (struct share_user){ le32_get(in.uid), le32_get(in.gid) };
+	call.in_len = le32_get(in.len);
+	if (call.in_len >= sizeof(in) && call.in_len <= c->out_len &&
+	    (c->in_len >= sizeof(out) || call.opcode == FUSE_FORGET ||
+	     call.opcode == FUSE_BATCH_FORGET ||
+	     call.opcode == FUSE_INTERRUPT))
+		r = carry_out(fs, &call);
+	if (r == NO_REPLY || c->in_len < sizeof(out))
+		return 0;
+	if (r < -ERRNO_MAX)
+		r = -EIO;
+	out.len = le32_put((uint32_t)(sizeof(out) + (r > 0 ? (uint64_t)r : 0)));
+	out.error = le32_put(r < 0 ? (uint32_t)(int32_t)r : 0);
+	out.unique = in.unique;
+	chain_write(c, 0, &out, sizeof(out));
+	return (uint32_t)(sizeof(out) + (r > 0 ? (uint64_t)r : 0));
+}
+
+static bool handle(struct virtio *v, unsigned int n, struct chain *c)
+{
+	queue_push(&v->queue[n].ring, c, serve(to_fs(v), c));
+	return true;
+}
+
+static void fs_kick(struct virtio *v, unsigned int n)
+{
+	virtio_service(v, n, BUDGET, handle);
+}
+
+/* ---- life ---- */
+
+static uint64_t fs_config_read(struct virtio *v, uint32_t off, unsigned int len)
+{
+	const struct fs *fs = to_fs(v);
+	uint8_t bytes[CONFIG_SIZE] = { 0 };
+	const le32 queues = le32_put(QUEUES - 1);
+	uint64_t value = 0;
+
+	memcpy(bytes, fs->tag, FS_TAG_MAX);
+	memcpy(bytes + FS_TAG_MAX, queues.b, sizeof(queues.b));
+	while (len--)
+		value = value << 8 | bytes[off + len];
+	return value;
+}
+
+static int fs_start(struct virtio *v)
+{
+	return 0;
+}
+
+static void fs_stop(struct virtio *v)
+{
+}
+
+static void fs_stop_queue(struct virtio *v, unsigned int n)
+{
+}
+
+static void fs_reset(struct virtio *v)
+{
+	struct fs *fs = to_fs(v);
+
+	share_reset(fs->share);
+	fs->ready = false;
+	fs->writeback = false;
+}
+
+static void fs_destroy(struct virtio *v)
+{
+	struct fs *fs = to_fs(v);
+
+	share_destroy(fs->share);
+	virtio_finish(v);
+	free(fs);
+}
+
+static const struct virtio_ops fs_ops = {
+	.name = "fs",
+	.type = VIRTIO_FS,
+	.queue_size = FS_QUEUE_SIZE,
+	.config_read = fs_config_read,
+	.start = fs_start,
+	.stop = fs_stop,
+	.reset = fs_reset,
+	.kick = fs_kick,
+	.stop_queue = fs_stop_queue,
+	.destroy = fs_destroy,
+};
+
+int fs_create(struct virtio **out, const struct fs_config *cfg,
+	      struct share *share, const struct virtio_host *host,
+	      struct err *err)
+{
+	size_t len = strlen(cfg->tag);
+	struct fs *fs = NULL;
+	int r = 0;
+
+	*out = NULL;
+	if (!len || len > FS_TAG_MAX)
+		r = err_set(err, -EINVAL, "%s: a tag has 1 to %u bytes",
+			    host->id, FS_TAG_MAX);
+	else if (!(fs = calloc(1, sizeof(*fs))))
+		r = err_set(err, -ENOMEM, "%s: out of memory", host->id);
+	if (r < 0) {
+		share_destroy(share);
+		return r;
+	}
+	memcpy(fs->tag, cfg->tag, len);
+	fs->cache = cfg->cache;
+	fs->may_write_back = cfg->writeback && !share_read_only(share);
+	fs->share = share;
+	virtio_init(&fs->v, &fs_ops, host, QUEUES, CONFIG_SIZE, 0);
+	*out = &fs->v;
+	return 0;
+}

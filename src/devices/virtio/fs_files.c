@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See fs_call.h: requests about open files. Contents go straight between the
+ * host's files and guest memory. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/num.h"
+#include "devices/virtio/fs_call.h"
+
+/* With a cache of writes the guest must read what surrounds them, and it alone
+ * knows the file's end. */
+static int flags_for(const struct fs_call *call, uint32_t flags)
+{
+	int f = (int)(flags & INT32_MAX);
+
+	if (!call->writeback)
+		return f;
+	if ((f & O_ACCMODE) == O_WRONLY)
+		f = (f & ~O_ACCMODE) | O_RDWR;
+	return f & ~O_APPEND;
+}
+
+static struct fuse_open_out opened(const struct fs_call *call, uint64_t handle)
+{
+	uint32_t flags = call->cache == FS_CACHE_NONE	? FUSE_OPEN_DIRECT_IO :
+			 call->cache == FS_CACHE_ALWAYS ? FUSE_OPEN_KEEP_CACHE :
+							  0;
+
+	return (struct fuse_open_out){
+		.fh = le64_put(handle), .open_flags = le32_put(flags),
+	};
+}
+
+int64_t fs_open(struct fs_call *call)
+{
+	struct fuse_open_in in;
+	struct fuse_open_out out;
+	uint64_t handle;
+	int r;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	r = share_open(call->share, call->node,
+		       flags_for(call, le32_get(in.flags)), &handle);
+	if (r < 0)
+		return r;
+	out = opened(call, handle);
+	if (fs_put(call, 0, &out, sizeof(out)))
+		return sizeof(out);
+	share_close(call->share, handle);
+	return -EIO;
+}
+
+int64_t fs_make(struct fs_call *call)
+{
+	const char *name = fs_name(call, sizeof(struct fuse_create_in));
+	struct fuse_create_in in;
+	struct {
+		struct fuse_entry_out entry;
+		struct fuse_open_out open;
+	} out;
+	struct share_entry e;
+	uint64_t handle;
+	int r;
+
+	if (!name || !fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	r = share_open_new(call->share, call->node, name,
+			   flags_for(call, le32_get(in.flags)),
+			   le32_get(in.mode), &call->user, &e, &handle);
+	if (r < 0)
+		return r;
+	out.entry = fs_entry(call, &e);
+	out.open = opened(call, handle);
+	if (fs_put(call, 0, &out, sizeof(out)))
+		return sizeof(out);
+	share_close(call->share, handle);
+	share_forget(call->share, e.node, 1);
+	return -EIO;
+}
+
+int64_t fs_read(struct fs_call *call)
+{
+	struct iovec iov[QUEUE_IOV_MAX];
+	struct fuse_read_in in;
+	uint64_t size;
+	int n;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	size = min_u64(le32_get(in.size), FS_WRITE_MAX);
+	if (size > fs_room(call))
+		return -EINVAL;
+	n = chain_in(call->chain, sizeof(struct fuse_out), size, iov,
+		     QUEUE_IOV_MAX);
+	if (n < 0)
+		return -EIO;
+	return share_read(call->share, le64_get(in.fh), iov, n,
+			  le64_get(in.off));
+}
+
+int64_t fs_write(struct fs_call *call)
+{
+	const size_t head = sizeof(struct fuse_in) +
+			    sizeof(struct fuse_read_in);
+	struct iovec iov[QUEUE_IOV_MAX];
+	struct fuse_write_out out = { 0 };
+	struct fuse_read_in in;
+	uint64_t size;
+	int64_t r;
+	int n;
+
+	if (!fs_arg(call, &in, sizeof(in)) || fs_room(call) < sizeof(out))
+		return -EINVAL;
+	size = le32_get(in.size);
+	if (size > FS_WRITE_MAX || size != call->in_len - head)
+		return -EINVAL;
+	n = chain_out(call->chain, head, size, iov, QUEUE_IOV_MAX);
+	if (n < 0)
+		return -EIO;
+	r = share_write(call->share, le64_get(in.fh), iov, n,
+			le64_get(in.off));
+	if (r < 0)
+		return r;
+	out.size = le32_put((uint32_t)r);
+	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+}
+
+int64_t fs_flush(struct fs_call *call)
+{
+	struct fuse_handle_in in;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	return share_flush(call->share, le64_get(in.fh));
+}
+
+int64_t fs_release(struct fs_call *call)
+{
+	struct fuse_handle_in in;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	return share_close(call->share, le64_get(in.fh));
+}
+
+int64_t fs_fsync(struct fs_call *call)
+{
+	struct fuse_handle_in in;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	return share_sync(call->share, le64_get(in.fh),
+			  le32_get(in.flags) & FUSE_SYNC_DATA_ONLY);
+}
+
+int64_t fs_fallocate(struct fs_call *call)
+{
+	struct fuse_fallocate_in in;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	return share_allocate(call->share, le64_get(in.fh),
+			      (int)(le32_get(in.mode) & INT32_MAX),
+			      le64_get(in.off), le64_get(in.len));
+}
+
+int64_t fs_lseek(struct fs_call *call)
+{
+	struct fuse_lseek_out out;
+	struct fuse_lseek_in in;
+	int64_t r;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	r = share_seek(call->share, le64_get(in.fh), (int64_t)le64_get(in.off),
+		       (int)(le32_get(in.whence) & INT32_MAX));
+	if (r < 0)
+		return r;
+	out.off = le64_put((uint64_t)r);
+	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+}
+
+int64_t fs_copy(struct fs_call *call)
+{
+	struct fuse_write_out out = { 0 };
+	struct fuse_copy_in in;
+	int64_t r;
+
+	if (!fs_arg(call, &in, sizeof(in)))
+		return -EINVAL;
+	r = share_copy(call->share, le64_get(in.fh), le64_get(in.off),
+		       le64_get(in.to_fh), le64_get(in.to_off),
+		       le64_get(in.len));
+	if (r < 0)
+		return r;
+	out.size = le32_put((uint32_t)r);
+	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+}
