@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A loop without a thread, for the targets whose devices have many sources: it
- * goes round when the program says so, and its clock goes when the program says
- * so. Defines the functions of base/loop.h; include it once. And a transport,
- * and the program.
+ * goes round when the program says so, by the program's clock. Defines the
+ * functions of base/loop.h; include it once. And a transport.
  */
 #ifndef VIREO_FUZZ_FUZZ_LOOP_H
 #define VIREO_FUZZ_FUZZ_LOOP_H
@@ -12,13 +11,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/loop.h"
 #include "devices/virtio/virtio.h"
 #include "fuzz_driver.h"
+#include "fuzz_program.h"
 
 struct loop_source {
 	loop_fn fn;
@@ -32,18 +29,6 @@ struct loop_source {
 
 static struct loop_source *sources;
 static unsigned int loop_fails; /* the nth source from now on; 0: none */
-static uint64_t fuzz_now_ns;    /* by the monotonic clock */
-
-/* Takes the place of the C library's. The sanitizers and libFuzzer ask for
- * other clocks, which are real. */
-int clock_gettime(clockid_t id, struct timespec *ts)
-{
-	if (id != CLOCK_MONOTONIC)
-		return (int)syscall(SYS_clock_gettime, id, ts);
-	ts->tv_sec = (time_t)(fuzz_now_ns / 1000000000u);
-	ts->tv_nsec = (long)(fuzz_now_ns % 1000000000u);
-	return 0;
-}
 
 /* For each input: the same time, no failures. */
 static void loop_reset(void)
@@ -201,26 +186,6 @@ static void fuzz_load_damaged(struct virtio *v, size_t at, unsigned int count,
 	}
 	free(copy);
 	snap_destroy(s);
-}
-
-/* ---- the program ---- */
-
-/* Numbers from the input, zeroes at its end. */
-struct fuzz_input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint32_t take(struct fuzz_input *in, unsigned int bytes)
-{
-	uint32_t v = 0;
-
-	while (bytes--) {
-		v = v << 8 | (in->left ? *in->at : 0);
-		in->at += !!in->left;
-		in->left -= !!in->left;
-	}
-	return v;
 }
 
 #endif
