@@ -53,7 +53,7 @@ static void on_frame(const void *frame, size_t len, void *ctx)
 
 static void take_frames(struct netd *netd)
 {
-	const uint8_t *frame;
+	uint8_t *frame;
 	size_t len;
 
 	link_fill(&netd->link);

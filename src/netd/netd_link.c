@@ -63,9 +63,9 @@ void link_fill(struct link *link)
 		link->in_end += (size_t)n;
 }
 
-const uint8_t *link_next(struct link *link, size_t *len)
+uint8_t *link_next(struct link *link, size_t *len)
 {
-	const uint8_t *p = link->in + link->in_start;
+	uint8_t *p = link->in + link->in_start;
 	size_t left = link->in_end - link->in_start;
 	size_t n;
 

@@ -29,8 +29,8 @@ void link_send(struct link *link, const void *frame, size_t len);
 void link_flush(struct link *link);
 /* One read, without waiting. */
 void link_fill(struct link *link);
-/* The next whole frame; it is valid until link_fill(). NULL: none. A length
- * that no frame has means that the peer is gone. */
-const uint8_t *link_next(struct link *link, size_t *len);
+/* The next whole frame; it is the caller's until link_fill(). NULL: none. A
+ * length that no frame has means that the peer is gone. */
+uint8_t *link_next(struct link *link, size_t *len);
 
 #endif

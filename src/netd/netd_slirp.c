@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "netd/netd_check.h"
 
 struct timer {
 	SlirpTimerId id;
@@ -194,9 +195,10 @@ void netd_slirp_handle(struct netd_slirp *n)
 	run_timers(n);
 }
 
-void netd_slirp_input(struct netd_slirp *n, const uint8_t *frame, size_t len)
+void netd_slirp_input(struct netd_slirp *n, uint8_t *frame, size_t len)
 {
-	slirp_input(n->slirp, frame, (int)len);
+	if (netd_check(frame, len))
+		slirp_input(n->slirp, frame, (int)len);
 }
 
 /* ---- beginning and end ---- */

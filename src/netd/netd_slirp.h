@@ -38,8 +38,8 @@ int netd_slirp_create(struct netd_slirp **out,
 /* Listens on the host. 0, or a negative errno and a sentence. */
 int netd_slirp_forward(struct netd_slirp *n, const struct forward *f,
 		       struct err *err);
-/* A frame that the guest sent. */
-void netd_slirp_input(struct netd_slirp *n, const uint8_t *frame, size_t len);
+/* A frame that the guest sent. It may be changed, see netd_check.h. */
+void netd_slirp_input(struct netd_slirp *n, uint8_t *frame, size_t len);
 /* Waits for a socket, a timer or @fd, at most @timeout_ms (UINT32_MAX: for
  * ever). Is @fd readable, or has it failed? -1: there is none. */
 bool netd_slirp_wait(struct netd_slirp *n, int fd, uint32_t timeout_ms);

@@ -446,6 +446,10 @@ static void frames_without_sense_do_not_end_the_program(void **state)
 			frame[14] = 0x45;
 		net_bench_send(b, frame, len);
 	}
+	dhcp(frame, 1); /* now the last of a datagram that has no others */
+	put16(frame + 20, 2);
+	put16(frame + 24, get16(frame + 24) - 2);
+	assert_int_equal(net_bench_send(b, frame, DHCP_SIZE), 0);
 	forget_frames(b);
 	offer_and_acknowledge(b, (uint8_t[]){ 10, 0, 2, 3 });
 }
