@@ -158,6 +158,8 @@ static int on_add_poll(int fd, int events, void *opaque)
 	return n->poll_count++;
 }
 
+/* An error makes libslirp read, and assert that it has room. Where it waits to
+ * write only, because it has none, it is told to write: that fails too. */
 static int on_get_revents(int index, void *opaque)
 {
 	struct netd_slirp *n = opaque;
@@ -166,6 +168,8 @@ static int on_get_revents(int index, void *opaque)
 	if (index < 1 || index >= n->poll_count)
 		return 0;
 	got = n->polls[index].revents;
+	if (n->polls[index].events == POLLOUT && got)
+		return SLIRP_POLL_OUT;
 	events |= got & POLLIN ? SLIRP_POLL_IN : 0;
 	events |= got & POLLOUT ? SLIRP_POLL_OUT : 0;
 	events |= got & POLLPRI ? SLIRP_POLL_PRI : 0;
