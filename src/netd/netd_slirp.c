@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "netd/netd_check.h"
 
+#define ETHERNET 14u /* a header */
+
 struct timer {
 	SlirpTimerId id;
 	void *cb_opaque;
@@ -26,17 +28,21 @@ struct netd_slirp {
 	int poll_count;
 	int poll_room;
 	bool poll_failed;
+	size_t frame_max; /* for the guest */
 	void (*send)(const void *frame, size_t len, void *ctx);
 	void *ctx;
 };
 
 /* ---- what libslirp asks for ---- */
 
+/* A datagram of IPv6 from the host can be too large: libslirp does not divide
+ * those. */
 static ssize_t on_packet(const void *buf, size_t len, void *opaque)
 {
 	struct netd_slirp *n = opaque;
 
-	n->send(buf, len, n->ctx);
+	if (len <= n->frame_max)
+		n->send(buf, len, n->ctx);
 	return (ssize_t)len;
 }
 
@@ -243,6 +249,7 @@ int netd_slirp_create(struct netd_slirp **out,
 		return err_set(err, -ENOMEM, "out of memory");
 	n->send = cfg->send;
 	n->ctx = cfg->ctx;
+	n->frame_max = cfg->mtu + ETHERNET;
 	n->poll_room = 64;
 	n->polls = calloc((size_t)n->poll_room, sizeof(*n->polls));
 	r = n->polls ? configure(&slirp, cfg, err) :
