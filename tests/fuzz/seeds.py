@@ -19,6 +19,7 @@ import seeds_console  # noqa: E402
 import seeds_disk  # noqa: E402
 import seeds_nic  # noqa: E402
 import seeds_queue  # noqa: E402
+import seeds_slirp  # noqa: E402
 import seeds_virtio_mmio  # noqa: E402
 import seeds_virtio_pci  # noqa: E402
 import seeds_vsock  # noqa: E402
@@ -253,6 +254,7 @@ def main():
         ("virtio_mmio", seeds_virtio_mmio.seeds()),
         ("virtio_pci", seeds_virtio_pci.seeds()),
         ("console", seeds_console.seeds()),
+        ("slirp", seeds_slirp.seeds()),
         ("vsock", seeds_vsock.seeds()),
         ("blk", seeds_disk.blk_seeds()),
         ("nic", seeds_nic.seeds()),

@@ -98,7 +98,7 @@ static void frames_shorter_than_their_headers_say_do_not_pass(void **state)
 static void headers_of_ip_have_their_least_size(void **state)
 {
 	for (unsigned int first = 0; first < 256; first++) {
-		size_t header = (first & 15u) * 4;
+		size_t header = (size_t)(first & 15) * 4;
 
 		ipv4(17, 8);
 		frame[ETH] = (uint8_t)first;
