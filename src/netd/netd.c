@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -27,6 +28,7 @@
 
 #define LINK_FD     3
 #define FORWARD_MAX 64
+#define MEMORY_MAX  (512ul << 20) /* for all connections of a guest */
 
 struct options {
 	unsigned long mtu;
@@ -122,6 +124,30 @@ static int parse_options(struct options *o, int argc, char **argv,
 	return 0;
 }
 
+/* libslirp forgets to free, and takes what a guest makes it take: without an
+ * end that would be the host's. What there is now is the sanitizers'. */
+static int bound_memory(struct err *err)
+{
+	unsigned long size, data = 0;
+	struct rlimit limit;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f && fscanf(f, "%lu %*u %*u %*u %*u %lu", &size, &data) != 2)
+		data = 0;
+	if (f)
+		fclose(f);
+	if (getrlimit(RLIMIT_DATA, &limit) < 0)
+		return err_set(err, -errno, "getrlimit: %s", strerror(errno));
+	data = data * 4096 + MEMORY_MAX;
+	if (limit.rlim_cur > data)
+		limit.rlim_cur = data;
+	if (limit.rlim_max > data)
+		limit.rlim_max = data;
+	if (setrlimit(RLIMIT_DATA, &limit) < 0)
+		return err_set(err, -errno, "setrlimit: %s", strerror(errno));
+	return 0;
+}
+
 /* SIGPIPE would come from a peer of libslirp's sockets. */
 static int give_up_rights(struct err *err)
 {
@@ -158,6 +184,8 @@ static int start(struct netd *netd, int argc, char **argv, struct err *err)
 	r = parse_options(&o, argc, argv, err);
 	if (r == 0)
 		r = give_up_rights(err);
+	if (r == 0)
+		r = bound_memory(err);
 	if (r < 0)
 		return r;
 	cfg = (struct netd_slirp_config){
