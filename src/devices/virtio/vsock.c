@@ -215,7 +215,7 @@ static const struct virtio_ops vsock_ops = {
 
 static int check(const struct vsock_config *cfg, struct err *err)
 {
-	if (strlen(cfg->path) > VSOCK_PATH_MAX || !*cfg->path)
+	if (cfg->path && (strlen(cfg->path) > VSOCK_PATH_MAX || !*cfg->path))
 		return err_set_key(err, -EINVAL, "vsock",
 				   "socket path '%s': give 1 to %d characters",
 				   cfg->path, VSOCK_PATH_MAX);
@@ -229,16 +229,18 @@ static int check(const struct vsock_config *cfg, struct err *err)
 
 static int open_sources(struct vsock *vs, struct err *err)
 {
-	int r = unix_listen(&vs->listen_fd, vs->path, BACKLOG, err);
+	int r = 0;
 
+	if (*vs->path)
+		r = unix_listen(&vs->listen_fd, vs->path, BACKLOG, err);
 	if (r < 0) {
 		err_wrap(err, "vsock");
 		err_blame(err, "vsock");
 		return r;
 	}
-	vs->bound = true;
+	vs->bound = *vs->path;
 	r = loop_add_timer(&vs->timer, vs->v.loop, on_timer, vs);
-	if (r == 0)
+	if (r == 0 && *vs->path)
 		r = loop_add(&vs->listener, vs->v.loop, vs->listen_fd, 0,
 			     vsock_on_listener, vs);
 	return r < 0 ? err_set(err, r, "vsock: %s", strerror(-r)) : 0;
@@ -263,7 +265,9 @@ int vsock_create(struct virtio **out, const struct vsock_config *cfg,
 	vs->request_ms = cfg->request_ms ? cfg->request_ms : REQUEST_MS;
 	vs->listen_fd = -1;
 	vs->next_port = VSOCK_PORT_FIRST;
-	memcpy(vs->path, cfg->path, strlen(cfg->path));
+	if (cfg->path)
+		memcpy(vs->path, cfg->path, strlen(cfg->path));
+	vs->dial = cfg->dial;
 	vsock_conns_init(vs);
 	r = open_sources(vs, err);
 	if (r < 0) {

@@ -19,8 +19,17 @@
 
 #define VSOCK_PATH_MAX 96 /* of PATH: "_4294967295" must fit as well */
 
+/* Who is at the host's port @port for the guest: a connected stream socket that
+ * does not block, the device's from here on, or -errno (-ENOENT: look at the
+ * paths). Loop thread, with the device's lock held. */
+struct vsock_dial {
+	int (*dial)(void *ctx, uint32_t port);
+	void *ctx;
+};
+
 struct vsock_config {
-	const char *path;    /* PATH */
+	const char *path;    /* PATH; NULL: none, and nobody connects to it */
+	struct vsock_dial dial; /* for the program's own ports; may be {0} */
 	uint64_t cid;        /* the guest's; 0: 3 */
 	uint32_t request_ms; /* patience with CONNECT and the guest; 0: 10 s */
 };

@@ -24,7 +24,7 @@ void vsock_listen(struct vsock *vs, bool on)
 {
 	if (vs->accept_ms > clock_mono_ms())
 		on = false;
-	if (on == vs->listening)
+	if (on == vs->listening || !vs->listener)
 		return;
 	vs->listening = on;
 	loop_set_events(vs->listener, on ? EPOLLIN : 0);
@@ -164,20 +164,33 @@ void vsock_accepted(struct vsock_conn *c)
 	vsock_conn_poll(c);
 }
 
+/* The program's own ports, then the sockets beside PATH: a descriptor. */
+static int dial(struct vsock *vs, uint32_t port)
+{
+	char path[VSOCK_PATH_MAX + 12];
+	int fd = -ENOENT;
+	int r;
+
+	if (vs->dial.dial)
+		fd = vs->dial.dial(vs->dial.ctx, port);
+	if (fd != -ENOENT || !*vs->path)
+		return fd;
+	snprintf(path, sizeof(path), "%s_%u", vs->path, port);
+	r = unix_connect(&fd, path);
+	return r < 0 ? r : fd;
+}
+
 struct vsock_conn *vsock_connect(struct vsock *vs, uint32_t host_port,
 				 uint32_t guest_port)
 {
-	char path[VSOCK_PATH_MAX + 12];
+	int fd = vs->free == VSOCK_NONE ? -EMFILE : dial(vs, host_port);
 	struct vsock_conn *c;
-	int fd;
-	int r;
 
-	snprintf(path, sizeof(path), "%s_%u", vs->path, host_port);
-	r = vs->free == VSOCK_NONE ? -EMFILE : unix_connect(&fd, path);
-	if (r < 0) {
+	if (fd < 0) {
 		log_guest(vs->v.log, &vs->v.limit,
-			  "%s: the guest is refused port %u: %s: %s", vs->v.id,
-			  host_port, path, strerror(-r));
+			  "%s: the guest is refused port %u: %s%s%s", vs->v.id,
+			  host_port, vs->path, *vs->path ? "_PORT: " : "",
+			  strerror(-fd));
 		vs->counts.refused++;
 		return NULL;
 	}

@@ -93,7 +93,8 @@ struct vsock {
 	struct virtio v;
 	uint64_t cid;
 	uint32_t request_ms;
-	char path[VSOCK_PATH_MAX + 1];
+	char path[VSOCK_PATH_MAX + 1]; /* "": none */
+	struct vsock_dial dial;
 	bool bound; /* path is ours to remove */
 	int listen_fd;
 	struct loop_source *listener;
