@@ -118,8 +118,9 @@ VIREO_API int vireo_config_print(const struct vireo_config *cfg, char **json);
 
 /* Descriptors in place of paths, duplicated at once: the caller keeps its own.
  * "kvm": an open /dev/kvm. "console-in", "console-out": what console=stdio
- * stands for, whichever console that is; without them the guest reads an end of
- * input, and its output is dropped. */
+ * stands for, whichever console that is; "command-in", "command-out",
+ * "command-err": the streams of key "command". Without them the guest reads an
+ * end of input, and its output is dropped. */
 VIREO_API int vireo_config_set_fd(struct vireo_config *cfg, const char *name,
 				  int fd, struct vireo_error *err);
 
@@ -150,11 +151,12 @@ enum vireo_reason {
 	VIREO_STOPPED,    /* vireo_stop() */
 	VIREO_DEADLINE,   /* key "timeout" */
 	VIREO_DEBUG_EXIT, /* --testdev: the debug-exit port */
+	VIREO_COMMAND,    /* key "command": it has ended, or cannot run */
 };
 
 struct vireo_end {
 	enum vireo_reason reason;
-	int status;        /* DEBUG_EXIT: 0-255; else 0 */
+	int status;        /* DEBUG_EXIT, COMMAND: 0-255; else 0 */
 	int exit_code;     /* what `vireo run` ends with, see vireo-run(1) */
 	char verdict[16];  /* "power-off", "panic", ... */
 	char detail[1024]; /* one or more lines with the data, or "" */
@@ -184,6 +186,10 @@ VIREO_API int vireo_event_fd(const struct vireo_vm *vm);
 /* Presses the ACPI power button: the guest is asked to shut down. VIREO_ESTATE
  * when it does not listen (yet, or at all). */
 VIREO_API int vireo_power_button(struct vireo_vm *vm);
+
+/* A signal for the guest's command, as kill(2) to its process group; it is lost
+ * when the command has not started. VIREO_ESTATE: there is no command. */
+VIREO_API int vireo_command_signal(struct vireo_vm *vm, int number);
 
 /* The terminal behind console=stdio has this size now, or already before the
  * start; a virtio console tells the guest, a serial port cannot. Any number of

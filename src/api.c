@@ -39,6 +39,9 @@ static const struct {
 	{ "kvm", offsetof(struct vm_fds, kvm) },
 	{ "console-in", offsetof(struct vm_fds, console_in) },
 	{ "console-out", offsetof(struct vm_fds, console_out) },
+	{ "command-in", offsetof(struct vm_fds, command_in) },
+	{ "command-out", offsetof(struct vm_fds, command_out) },
+	{ "command-err", offsetof(struct vm_fds, command_err) },
 };
 
 /* From the inner error to the public one; returns the public code. */
@@ -98,7 +101,7 @@ int vireo_config_create(struct vireo_config **out)
 	if (!cfg)
 		return VIREO_EHOST;
 	config_init(&cfg->typed);
-	cfg->fds = (struct vm_fds){ -1, -1, -1 };
+	cfg->fds = (struct vm_fds){ -1, -1, -1, -1, -1, -1 };
 	return 0;
 }
 
@@ -119,6 +122,9 @@ void vireo_config_destroy(struct vireo_config **cfg)
 	fd_close(&(*cfg)->fds.kvm);
 	fd_close(&(*cfg)->fds.console_in);
 	fd_close(&(*cfg)->fds.console_out);
+	fd_close(&(*cfg)->fds.command_in);
+	fd_close(&(*cfg)->fds.command_out);
+	fd_close(&(*cfg)->fds.command_err);
 	free(*cfg);
 	*cfg = NULL;
 }
@@ -319,7 +325,7 @@ int vireo_config_set_fd(struct vireo_config *cfg, const char *name, int fd,
 		return 0;
 	}
 	return fail_text(err, VIREO_EINVAL,
-			 "no such descriptor (kvm, console-in, console-out)");
+			 "no such descriptor (kvm, console-in, console-out, command-in, command-out, command-err)");
 }
 
 void vireo_config_set_log(struct vireo_config *cfg, enum vireo_log_level level,
@@ -386,6 +392,16 @@ int vireo_power_button(struct vireo_vm *vm)
 	if (!vm)
 		return VIREO_EINVAL;
 	return vm_power_button(vm) < 0 ? VIREO_ESTATE : 0;
+}
+
+int vireo_command_signal(struct vireo_vm *vm, int number)
+{
+	if (!vm || number < 1 || number > 64)
+		return VIREO_EINVAL;
+	if (!vm->command)
+		return VIREO_ESTATE;
+	command_signal(vm->command, number);
+	return 0;
 }
 
 int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,

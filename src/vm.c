@@ -42,6 +42,12 @@ static int vm_build(struct vireo_vm *vm, struct err *err)
 	b->rows = vm->rows;
 	b->loop = vm->loop;
 	b->signal = (struct machine_signal){ vm_on_machine_event, vm };
+	if (vm->command) {
+		b->initramfs = command_initramfs(vm->command)->bytes;
+		b->initramfs_len = command_initramfs(vm->command)->len;
+		b->dial = command_dial;
+		b->dial_ctx = vm->command;
+	}
 	b->mark = vm_on_mark;
 	b->mark_ctx = vm;
 
@@ -179,12 +185,29 @@ static int open_events(struct vireo_vm *vm, struct err *err)
 	return r < 0 ? err_set(err, r, "event loop: %s", strerror(-r)) : 0;
 }
 
+/* May add to the configuration. */
+static int open_command(struct vireo_vm *vm, const struct vm_fds *fds,
+			struct err *err)
+{
+	const struct command_host host = {
+		.in = fds->command_in, .out = fds->command_out,
+		.err = fds->command_err, .loop = vm->loop,
+		.ended = vm_on_command_end, .ctx = vm,
+	};
+
+	if (!vm->cfg->command.args.count)
+		return 0;
+	return command_create(&vm->command, vm->cfg, &host, err);
+}
+
 static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 {
 	int r = kvm_open(&vm->kvm, fds->kvm, err);
 
 	if (!r)
 		r = open_events(vm, err);
+	if (!r)
+		r = open_command(vm, fds, err);
 	if (!r)
 		r = vm_open_consoles(vm, fds, err);
 	if (!r && stats_init(&vm->total, vm->cfg->stats) < 0)
@@ -355,6 +378,7 @@ void vm_destroy(struct vireo_vm *vm)
 	loop_remove(vm->work);
 	if (vm->cfg)
 		vm_unbuild(vm);
+	command_destroy(vm->command);
 	vm_close_consoles(vm);
 	loop_destroy(vm->loop);
 	stats_finish(&vm->total);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "board/board.h"
+#include "command/command.h"
 #include "devices/console_watch.h"
 #include "kvm/kvm.h"
 #include "stats.h"
@@ -30,6 +31,9 @@ struct vm_fds {
 	int kvm;
 	int console_in;
 	int console_out;
+	int command_in; /* of the command, when there is one */
+	int command_out;
+	int command_err;
 };
 
 struct vireo_vm {
@@ -40,6 +44,7 @@ struct vireo_vm {
 	struct loop *loop;
 	struct char_dev *console[CONFIG_MAX_CONSOLES]; /* as cfg's */
 	bool new_file[CONFIG_MAX_CONSOLES]; /* until the VM is made */
+	struct command *command; /* NULL: none */
 	int event_fd; /* readable once ended */
 	int work_fd;  /* wakes the io thread: a request waits */
 	struct loop_source *work;
@@ -113,6 +118,7 @@ void vm_on_vcpu_end(void *ctx, enum vireo_reason reason, const char *detail);
 void vm_on_machine_event(void *ctx, enum machine_event event, uint32_t data);
 void vm_on_console_event(void *ctx, enum console_event event,
 			 const char *line);
+void vm_on_command_end(void *ctx, const struct command_end *end);
 void vm_on_mark(void *ctx, uint8_t n);
 void vm_on_output(void *ctx, const uint8_t *bytes, size_t len);
 void vm_on_panic_grace(void *ctx, uint32_t events);

@@ -56,7 +56,7 @@ static int open_console(struct vireo_vm *vm, unsigned int i,
 		if (file < 0)
 			return blame(err, err_set_path(err, file, c->path));
 		cfg.out_fd = file;
-	} else if (c->kind != CONSOLE_NONE) {
+	} else if (c->kind != CONSOLE_NONE && c->kind != CONSOLE_LOG) {
 		cfg.kind = c->kind == CONSOLE_PTY ? CHAR_PTY : CHAR_SOCKET;
 		cfg.path = *c->path ? c->path : NULL;
 	}
@@ -107,6 +107,8 @@ void vm_console_resize(struct vireo_vm *vm, uint16_t cols, uint16_t rows)
 	pthread_mutex_lock(&vm->board_lock);
 	vm->cols = cols;
 	vm->rows = rows;
+	if (vm->command)
+		command_resize(vm->command, cols, rows);
 	if (vm->board.terminal)
 		console_resize(vm->board.terminal, cols, rows);
 	pthread_mutex_unlock(&vm->board_lock);

@@ -33,6 +33,7 @@ int vm_exit_code(enum vireo_reason reason, int status)
 	case VIREO_DEADLINE:
 		return 124;
 	case VIREO_DEBUG_EXIT:
+	case VIREO_COMMAND:
 		return status;
 	}
 	return 125;
@@ -50,6 +51,7 @@ const char *vm_verdict(enum vireo_reason reason)
 		[VIREO_STOPPED] = "stopped",
 		[VIREO_DEADLINE] = "deadline",
 		[VIREO_DEBUG_EXIT] = "debug-exit",
+		[VIREO_COMMAND] = "command",
 	};
 
 	return words[reason];
@@ -65,11 +67,12 @@ bool vm_will_restart(const struct vireo_vm *vm)
 static void set_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 		    const char *detail)
 {
-	/* A panicked kernel resets or halts: the panic is the reason, and what
-	 * the console said of it stays. */
+	/* A panicked kernel resets, halts, or is in the middle of its last
+	 * words when the time is over: the panic is the reason, and what the
+	 * console said of it stays. */
 	if (vm->panicked &&
 	    (reason == VIREO_RESET || reason == VIREO_TRIPLE_FAULT ||
-	     reason == VIREO_POWER_OFF)) {
+	     reason == VIREO_POWER_OFF || reason == VIREO_DEADLINE)) {
 		reason = VIREO_PANIC;
 		detail = "";
 	}
@@ -79,6 +82,9 @@ static void set_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 	vm->end.exit_code = vm_exit_code(reason, status);
 	snprintf(vm->end.verdict, sizeof(vm->end.verdict), "%s",
 		 vm_verdict(reason));
+	/* Nobody has told what became of the command. */
+	if (vm->command && (reason == VIREO_POWER_OFF || reason == VIREO_RESET))
+		vm->end.exit_code = 116;
 	if (*detail || reason != VIREO_PANIC)
 		snprintf(vm->end.detail, sizeof(vm->end.detail), "%s", detail);
 }
@@ -99,6 +105,20 @@ void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 	pthread_mutex_lock(&vm->lock);
 	if (may_request(vm, reason))
 		set_end(vm, reason, status, detail);
+	pthread_mutex_unlock(&vm->lock);
+	fd_event_signal(vm->work_fd);
+}
+
+void vm_on_command_end(void *ctx, const struct command_end *end)
+{
+	struct vireo_vm *vm = ctx;
+
+	pthread_mutex_lock(&vm->lock);
+	if (may_request(vm, VIREO_COMMAND)) {
+		set_end(vm, VIREO_COMMAND, end->status, end->detail);
+		snprintf(vm->end.verdict, sizeof(vm->end.verdict), "%s",
+			 end->verdict);
+	}
 	pthread_mutex_unlock(&vm->lock);
 	fd_event_signal(vm->work_fd);
 }

@@ -45,6 +45,10 @@ struct board {
 	uint16_t cols; /* the size of the terminal that is one of them */
 	uint16_t rows; /* 0: not known */
 	struct loop *loop;
+	const uint8_t *initramfs; /* one more, in memory; may be NULL */
+	size_t initramfs_len;
+	int (*dial)(void *ctx, uint32_t port); /* see vsock.h; may be NULL */
+	void *dial_ctx;
 	void (*mark)(void *ctx, uint8_t n); /* a boot mark by the guest */
 	void *mark_ctx;
 

@@ -287,6 +287,7 @@ static int add_share(struct board *board, unsigned int i,
 		.tag = c->tag,
 		.cache = (enum fs_cache)c->cache,
 		.writeback = c->writeback,
+		.whole = c->whole,
 	};
 	struct share *share;
 	struct virtio *v;
@@ -343,7 +344,8 @@ static int add_vsock(struct board *board, board_attach_fn attach,
 		     struct err *err)
 {
 	const struct vsock_config cfg = {
-		.path = board->cfg->vsock,
+		.path = *board->cfg->vsock ? board->cfg->vsock : NULL,
+		.dial = { board->dial, board->dial_ctx },
 		.cid = board->cfg->cid,
 	};
 	struct virtio_host host =
@@ -373,7 +375,7 @@ int board_add_virtio(struct board *board, board_attach_fn attach,
 		r = add_rng(board, attach, err);
 	if (!r && board->cfg->balloon)
 		r = add_balloon(board, attach, err);
-	if (!r && board->cfg->vsock[0])
+	if (!r && (board->cfg->vsock[0] || board->dial))
 		r = add_vsock(board, attach, err);
 	return r;
 }

@@ -64,12 +64,12 @@ bool config_has_virtio(const struct config *cfg)
 {
 	return cfg->disks || cfg->nets || cfg->shares || cfg->rng ||
 	       cfg->balloon || cfg->vsock[0] || cfg->console[0].virtio ||
-	       cfg->consoles > 1;
+	       cfg->consoles > 1 || cfg->command.args.count;
 }
 
 int config_check(const struct config *cfg, struct err *err)
 {
-	if (!cfg->kernel[0])
+	if (!cfg->kernel[0] && !cfg->command.args.count)
 		return err_set_key(err, -EINVAL, "kernel",
 				   "no kernel given (add --kernel FILE)");
 	if (cfg->pit && cfg->irqchip == KVM_IRQ_SPLIT)

@@ -11,13 +11,13 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "board/config_files.h"
 #include "boot/boot.h"
 #include "kvm/kvm.h"
 #include "mem/ram.h"
 
 #define CONFIG_MAX_INITRDS  16
 #define CONFIG_MAX_FEATURES 64
-#define CONFIG_PATH_MAX     4096
 #define CONFIG_CMDLINE_MAX  4096
 #define CONFIG_NAME_MAX     64
 #define CONFIG_CPUS_MAX     1024
@@ -31,6 +31,7 @@ enum config_console_kind {
 	CONSOLE_FILE,
 	CONSOLE_PTY,
 	CONSOLE_SOCKET,
+	CONSOLE_LOG, /* only read along: for a panic and its last words */
 };
 
 struct config_console {
@@ -46,8 +47,6 @@ enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
 #define CONFIG_MAX_DISKS    16
 #define CONFIG_MAX_NETS     8
 #define CONFIG_MAX_FORWARDS 16
-#define CONFIG_MAX_SHARES   8
-#define CONFIG_MAX_HIDDEN   32
 
 struct config_disk {
 	char path[CONFIG_PATH_MAX];
@@ -85,19 +84,6 @@ struct config_net {
 	char forward[CONFIG_MAX_FORWARDS][64];
 	uint64_t bytes_per_s;
 	uint64_t ops_per_s;
-};
-
-/* How long a guest believes what it knows of a share: as in fs.h. */
-enum config_cache { CACHE_AUTO, CACHE_NONE, CACHE_ALWAYS };
-
-struct config_share {
-	char path[CONFIG_PATH_MAX];
-	char tag[37];
-	bool read_only;
-	enum config_cache cache;
-	bool writeback;
-	unsigned int hidden;
-	char hide[CONFIG_MAX_HIDDEN][256]; /* below path */
 };
 
 /* --cpu +name or -name */
@@ -138,6 +124,8 @@ struct config {
 	bool balloon;
 	char vsock[108]; /* socket path; "": none */
 	uint64_t cid;
+
+	struct config_command command;
 
 	uint64_t timeout_ms;      /* 0: none */
 	uint64_t idle_timeout_ms; /* 0: none */

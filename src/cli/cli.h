@@ -53,6 +53,14 @@ const struct vireo_key *option_find(const char *name);
 bool opts_parse(struct opts *opts, int argc, char **argv);
 void opts_finish(struct opts *opts);
 
+/* ---- commands (run_command.c) ---- */
+
+/* The words after "--", and what a command has from its caller where the user
+ * says nothing else. False: a message has been printed. */
+bool command_options(struct opts *opts);
+/* Standard output and error are the command's, and @in is what it reads. */
+bool command_streams(struct opts *opts, int in);
+
 /* ---- help (help.c) ---- */
 
 void help_program(void);

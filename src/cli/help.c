@@ -16,6 +16,7 @@ void help_program(void)
 	puts("vireo: virtual machines on Linux KVM\n"
 	     "\n"
 	     "  vireo run [OPTIONS] KERNEL   boot a VM\n"
+	     "  vireo run -- COMMAND         run it in a throwaway VM\n"
 	     "  vireo check                  what this host's KVM can do\n"
 	     "  vireo disk check|info FILE   what is in an overlay file\n"
 	     "  vireo completion SHELL       completions for bash, zsh, fish\n"
@@ -59,7 +60,7 @@ void help_run(void)
 {
 	const struct vireo_key *o;
 
-	puts("vireo run [OPTIONS] KERNEL\n");
+	puts("vireo run [OPTIONS] [KERNEL] [-- COMMAND [ARG...]]\n");
 	for (size_t i = 0; (o = option_at(i)); i++)
 		if (!o->advanced)
 			print_option(o);

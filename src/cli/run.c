@@ -29,6 +29,7 @@ struct run {
 	struct terminal_filter filter;
 	char pending[512]; /* for the guest, not yet in the pipe */
 	size_t pending_len;
+	bool passed;       /* a signal, to the command */
 	bool pressed;      /* the power button, by a signal */
 	uint64_t press_ms; /* when */
 };
@@ -112,31 +113,55 @@ static bool console_is_stdio(const struct run *run)
 	return false;
 }
 
-/* With a terminal on both sides the keys go through us, so that Ctrl-A works;
- * otherwise the guest reads standard input itself. */
-static bool connect_console(struct run *run)
+/* A flag has more than one word for "true". */
+static bool is_on(const struct run *run, const char *key)
+{
+	const char *word = vireo_config_get(run->opts.cfg, key, 0);
+
+	return word && (!strcmp(word, "true") || !strcmp(word, "on") ||
+			!strcmp(word, "yes"));
+}
+
+static bool console_streams(struct opts *opts, int in)
+{
+	struct vireo_error err;
+
+	if (vireo_config_set_fd(opts->cfg, "console-in", in, &err) == 0 &&
+	    vireo_config_set_fd(opts->cfg, "console-out", STDOUT_FILENO,
+				&err) == 0)
+		return true;
+	message_error(&err);
+	return false;
+}
+
+static bool has_command(const struct run *run)
+{
+	return vireo_config_get(run->opts.cfg, "command", 0);
+}
+
+/* With a terminal on both sides the keys go through us, so that Ctrl-A works
+ * (not with a command: its keys are its own); otherwise the guest reads
+ * standard input itself. */
+static bool connect_streams(struct run *run)
 {
 	bool tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	struct vireo_error err;
 	int fds[2] = { STDIN_FILENO, -1 };
 	bool ok;
 
-	if (!console_is_stdio(run))
+	if (!has_command(run) && !console_is_stdio(run))
 		return true;
+	if (has_command(run))
+		tty = tty && is_on(run, "tty");
 	if (tty && pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
 		message("pipe: %s", strerror(errno));
 		return false;
 	}
-	ok = vireo_config_set_fd(run->opts.cfg, "console-in", fds[0], &err) ==
-		     0 &&
-	     vireo_config_set_fd(run->opts.cfg, "console-out", STDOUT_FILENO,
-				 &err) == 0;
+	ok = has_command(run) ? command_streams(&run->opts, fds[0])
+			      : console_streams(&run->opts, fds[0]);
 	if (tty) {
 		close(fds[0]);
 		run->keys_out = fds[1];
 	}
-	if (!ok)
-		message_error(&err);
 	return ok;
 }
 
@@ -172,6 +197,15 @@ static void on_stop_signal(struct run *run)
 		terminal_raw();
 }
 
+/* The first is the command's business. */
+static bool pass_signal(struct run *run, int number)
+{
+	if (run->passed || vireo_command_signal(run->vm, number) < 0)
+		return false;
+	run->passed = true;
+	return true;
+}
+
 static void on_signal(struct run *run)
 {
 	struct signalfd_siginfo info;
@@ -181,7 +215,8 @@ static void on_signal(struct run *run)
 		case SIGTERM:
 		case SIGINT:
 		case SIGHUP:
-			ask_to_end(run);
+			if (!pass_signal(run, (int)info.ssi_signo))
+				ask_to_end(run);
 			break;
 		case SIGQUIT:
 			vireo_stop(run->vm);
@@ -246,10 +281,15 @@ static void on_input(struct run *run)
 	}
 	if (n < 0)
 		return;
-	run->pending_len += terminal_filter(&run->filter, in, (size_t)n,
-					    run->pending + run->pending_len,
-					    &key);
-	on_key(run, key);
+	if (has_command(run)) {
+		memcpy(run->pending + run->pending_len, in, (size_t)n);
+		run->pending_len += (size_t)n;
+	} else {
+		run->pending_len += terminal_filter(
+			&run->filter, in, (size_t)n,
+			run->pending + run->pending_len, &key);
+		on_key(run, key);
+	}
 	send_pending(run);
 }
 
@@ -302,6 +342,10 @@ static void tell_end(const struct vireo_end *end)
 		[VIREO_DEADLINE] = "deadline",
 	};
 
+	if (end->reason == VIREO_COMMAND && *end->detail)
+		message("%s", end->detail);
+	if (end->exit_code == 116)
+		message("the guest ended before the command told its status");
 	if ((size_t)end->reason >= sizeof(what) / sizeof(what[0]) ||
 	    !what[end->reason])
 		return;
@@ -345,15 +389,6 @@ static void print_process(struct figures *f)
 		fclose(file);
 	if (row.value)
 		print_stat(f, &row);
-}
-
-/* A flag has more than one word for "true". */
-static bool is_on(const struct run *run, const char *key)
-{
-	const char *word = vireo_config_get(run->opts.cfg, key, 0);
-
-	return word && (!strcmp(word, "true") || !strcmp(word, "on") ||
-			!strcmp(word, "yes"));
 }
 
 /* The figures as text; malloc'd. NULL: none are wanted. */
@@ -449,14 +484,11 @@ static int prepare_and_run(struct run *run)
 			return EXIT_USAGE;
 		return 0;
 	}
+	if (!command_options(&run->opts))
+		return EXIT_USAGE;
 	if (run->opts.print_config)
 		return print_config(run);
-	if (run->opts.command) {
-		message("-- COMMAND: this version boots kernels only "
-			"(leave \"--\" and the command out)");
-		return EXIT_USAGE;
-	}
-	if (!set_log(run) || !open_signals(run) || !connect_console(run))
+	if (!set_log(run) || !open_signals(run) || !connect_streams(run))
 		return EXIT_USAGE;
 	return run_vm(run);
 }

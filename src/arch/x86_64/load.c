@@ -115,9 +115,18 @@ static int load_kernel(struct load *load, struct err *err)
 
 struct initrd_files {
 	unsigned int count;
-	struct initrd_part part[CONFIG_MAX_INITRDS];
+	struct initrd_part part[CONFIG_MAX_INITRDS + 1];
 	uint8_t *bytes[CONFIG_MAX_INITRDS]; /* owned */
 };
+
+/* What the VM brings itself comes last: in what it has, it is right. */
+static void add_own(struct initrd_files *files, const struct board *board)
+{
+	if (!board->initramfs_len)
+		return;
+	files->part[files->count].bytes = board->initramfs;
+	files->part[files->count++].len = board->initramfs_len;
+}
 
 static int read_initrds(struct initrd_files *files, const struct config *cfg,
 			struct err *err)
@@ -194,6 +203,7 @@ static int load_initrds(struct load *load, struct err *err)
 	uint64_t size = 0;
 	int r = read_initrds(&files, load->board->cfg, err);
 
+	add_own(&files, load->board);
 	if (!r && files.count)
 		r = initrd_layout(&size, files.part, files.count, err);
 	if (!r && size)

@@ -26,6 +26,7 @@ struct fs {
 	char tag[FS_TAG_MAX];
 	enum fs_cache cache;
 	bool may_write_back;
+	bool whole;
 	struct share *share; /* owned */
 
 	/* loop thread */
@@ -153,7 +154,7 @@ int64_t fs_put_entry(const struct fs_call *call, int r,
 #define WANTED                                                           \
 	(FUSE_F_ASYNC_READ | FUSE_F_ATOMIC_O_TRUNC | FUSE_F_BIG_WRITES |  \
 	 FUSE_F_READDIRPLUS | FUSE_F_READDIRPLUS_AUTO | FUSE_F_ASYNC_DIO | \
-	 FUSE_F_PARALLEL_DIROPS | FUSE_F_MAX_PAGES | FUSE_F_SUBMOUNTS)
+	 FUSE_F_PARALLEL_DIROPS | FUSE_F_MAX_PAGES)
 
 static uint32_t wanted(const struct fs *fs)
 {
@@ -163,6 +164,8 @@ static uint32_t wanted(const struct fs *fs)
 		flags |= FUSE_F_AUTO_INVAL_DATA;
 	if (fs->cache == FS_CACHE_ALWAYS)
 		flags |= FUSE_F_CACHE_SYMLINKS;
+	if (!fs->whole)
+		flags |= FUSE_F_SUBMOUNTS;
 	if (fs->may_write_back)
 		flags |= FUSE_F_WRITEBACK_CACHE;
 	return flags;
@@ -416,6 +419,7 @@ int fs_create(struct virtio **out, const struct fs_config *cfg,
 	memcpy(fs->tag, cfg->tag, len);
 	fs->cache = cfg->cache;
 	fs->may_write_back = cfg->writeback && !share_read_only(share);
+	fs->whole = cfg->whole;
 	fs->share = share;
 	virtio_init(&fs->v, &fs_ops, host, QUEUES, CONFIG_SIZE, 0);
 	*out = &fs->v;

@@ -28,6 +28,7 @@ struct fs_config {
 	const char *tag; /* what the guest mounts: 1 to FS_TAG_MAX bytes */
 	enum fs_cache cache;
 	bool writeback; /* writes may wait in the guest */
+	bool whole; /* file systems below it are not told apart */
 };
 
 /* Takes over @share, after a failure too. */

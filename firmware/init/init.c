@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See init.h. */
+#include "init.h"
+
+#include <linux/reboot.h>
+
+static struct conf conf;
+
+const char *conf_next(const struct conf *c, const char *key, const char *at)
+{
+	const char *end = c->bytes + c->len;
+	size_t len = strlen(key);
+
+	at = at ? at + strlen(at) + 1 : c->bytes;
+	for (; at < end; at += strlen(at) + 1)
+		if (starts_with(at, key) && at[len] == '=')
+			return at + len + 1;
+	return NULL;
+}
+
+const char *conf_get(const struct conf *c, const char *key)
+{
+	const char *value = conf_next(c, key, NULL);
+
+	return value ? value : "";
+}
+
+/* Without a connection there is only the console. */
+static void say(const char *what, int error)
+{
+	char line[256] = "vireo init: ";
+
+	put_text(line, sizeof(line), what);
+	put_text(line, sizeof(line), ": error ");
+	put_number(line, sizeof(line), (uint64_t)-error);
+	put_text(line, sizeof(line), "\n");
+	write_all(1, line, strlen(line));
+}
+
+static int prepare(const char **what, int *words)
+{
+	int r = mount_basics(what);
+
+	if (!r)
+		r = load_modules(&conf, what);
+	if (r)
+		return r;
+	*what = "the host";
+	*words = host_connect(PORT_WORDS);
+	if (*words < 0)
+		return *words;
+	r = mount_root(&conf, what);
+	return r ? r : mount_volumes(&conf, what);
+}
+
+void init_main(void);
+
+void init_main(void)
+{
+	uint64_t start = now_us();
+	const char *what = "/vireo.conf";
+	int words = -1;
+	long len = read_file("/vireo.conf", conf.bytes, sizeof(conf.bytes));
+	int r = (int)len;
+
+	if (len >= 0) {
+		conf.len = (size_t)len;
+		r = prepare(&what, &words);
+	}
+	if (words >= 0)
+		host_tell(words, "began", start);
+	if (r < 0 && words >= 0)
+		host_complain(words, 125, what, r);
+	else if (r < 0)
+		say(what, r);
+	else
+		run_command(&conf, words);
+	SYS0(sync);
+	SYS4(reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
+	     LINUX_REBOOT_CMD_POWER_OFF, 0);
+	for (;;)
+		SYS0(pause);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The guest's first process in a command VM. It finds what it is to do in
+ * /vireo.conf of its initramfs: records "key=value", each ended by a zero byte,
+ * in the order in which they are to be done.
+ *
+ *	module=PATH       a kernel module in the initramfs
+ *	root=TAG          the share that is the root; read-only below, with a
+ *	                  throwaway layer above
+ *	volume=TAG DIR    a share, mounted at DIR
+ *	out...            see run.c: uid, gid, group, dir, env, arg, tty
+ *
+ * It talks to the host over sockets (AF_VSOCK, host 2): the first port is for
+ * words, the others are the command's streams.
+ */
+#ifndef VIREO_INIT_INIT_H
+#define VIREO_INIT_INIT_H
+
+#include "sys.h"
+
+#define CONF_MAX (256u * 1024u)
+
+#define PORT_WORDS  0x76690000u /* lines of text, both ways */
+#define PORT_STDIN  0x76690001u
+#define PORT_STDOUT 0x76690002u
+#define PORT_STDERR 0x76690003u
+
+struct conf {
+	char bytes[CONF_MAX];
+	size_t len;
+};
+
+/* The record after @at (NULL: the first) with @key; its value, or NULL. */
+const char *conf_next(const struct conf *conf, const char *key,
+		      const char *at);
+/* The only one, or "". */
+const char *conf_get(const struct conf *conf, const char *key);
+
+/* mounts.c: 0, or -errno with *what naming the step. */
+int mount_basics(const char **what);
+int load_modules(const struct conf *conf, const char **what);
+int mount_root(const struct conf *conf, const char **what);
+int mount_volumes(const struct conf *conf, const char **what);
+
+/* host.c: a connection to the host, or -errno. */
+int host_connect(unsigned int port);
+/* A line for the host: WORD NUMBER. */
+void host_tell(int words, const char *word, uint64_t number);
+/* What went wrong, with the status that vireo is to end with. */
+void host_complain(int words, int status, const char *what, int error);
+
+/* run.c: runs the command and tells how it ended. */
+void run_command(const struct conf *conf, int words);
+
+#endif

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The file systems of the guest, from the initramfs to the command's root. */
+#include "init.h"
+
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+#include <linux/stat.h>
+
+static int make_dir(const char *path)
+{
+	long r = SYS3(mkdirat, AT_CWD, path, 0755);
+
+	return r == -EEXIST ? 0 : (int)r;
+}
+
+static int mount(const char *what, const char *where, const char *type,
+		 unsigned long flags, const char *options)
+{
+	return (int)SYS5(mount, what, where, type, flags, options);
+}
+
+static const struct {
+	const char *where;
+	const char *type;
+	unsigned long flags;
+	const char *options;
+} basics[] = {
+	{ "/dev", "devtmpfs", MS_NOSUID, "mode=755" },
+	{ "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "" },
+	{ "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "" },
+	{ "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755" },
+	{ "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+	  "gid=5,mode=620,ptmxmode=666" },
+	{ "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777" },
+};
+
+int mount_basics(const char **what)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(basics) / sizeof(basics[0]) && !r; i++) {
+		*what = basics[i].where;
+		r = make_dir(basics[i].where);
+		if (!r)
+			r = mount(basics[i].type, basics[i].where,
+				  basics[i].type, basics[i].flags,
+				  basics[i].options);
+	}
+	return r;
+}
+
+/* What is there already, or built in, is no trouble. */
+int load_modules(const struct conf *conf, const char **what)
+{
+	const char *path = NULL;
+
+	while ((path = conf_next(conf, "module", path))) {
+		int fd = open_file(path, O_RDONLY | O_CLOEXEC, 0);
+		long r = fd < 0 ? fd : SYS3(finit_module, fd, "", 0);
+
+		*what = path;
+		close_fd(&fd);
+		if (r < 0 && r != -EEXIST && r != -ENODEV)
+			return (int)r;
+	}
+	return 0;
+}
+
+/* A kernel without overlays: the root stays read-only. */
+static int mount_overlay(void)
+{
+	int r = mount("tmpfs", "/layer", "tmpfs", MS_NODEV, "mode=755");
+
+	if (!r)
+		r = make_dir("/layer/upper");
+	if (!r)
+		r = make_dir("/layer/work");
+	if (!r)
+		r = mount("root", "/root", "overlay", 0,
+			  "lowerdir=/below,upperdir=/layer/upper,"
+			  "workdir=/layer/work,xino=off");
+	return r;
+}
+
+/* The basics move along. */
+static int move_basics(void)
+{
+	static const char *const dirs[][2] = {
+		{ "/dev", "/root/dev" }, { "/proc", "/root/proc" },
+		{ "/sys", "/root/sys" }, { "/run", "/root/run" },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && !r; i++) {
+		r = make_dir(dirs[i][1]);
+		if (!r)
+			r = mount(dirs[i][0], dirs[i][1], "", MS_MOVE, "");
+	}
+	return r;
+}
+
+static int enter_root(void)
+{
+	int r = (int)SYS1(chdir, "/root");
+
+	if (!r)
+		r = mount("/root", "/", "", MS_MOVE, "");
+	if (!r)
+		r = (int)SYS1(chroot, ".");
+	return r ? r : (int)SYS1(chdir, "/");
+}
+
+int mount_root(const struct conf *conf, const char **what)
+{
+	const char *tag = conf_get(conf, "root");
+	int r = make_dir("/below");
+
+	*what = "the root";
+	if (!r)
+		r = make_dir("/layer");
+	if (!r)
+		r = make_dir("/root");
+	if (!r)
+		r = mount(tag, "/below", "virtiofs", MS_RDONLY, "");
+	if (r)
+		return r;
+	*what = "the layer above the root";
+	r = mount_overlay();
+	if (!r) {
+		*what = "/dev, /proc, /sys and /run";
+		r = move_basics();
+	}
+	if (!r) {
+		*what = "the root";
+		r = enter_root();
+	}
+	return r;
+}
+
+static int make_dirs(const char *path)
+{
+	char part[4096];
+	size_t n = 0;
+	int r = 0;
+
+	while (path[n] && n + 1 < sizeof(part) && !r) {
+		part[n] = path[n];
+		n++;
+		part[n] = '\0';
+		if (path[n] == '/' || !path[n])
+			r = make_dir(part);
+	}
+	return r;
+}
+
+int mount_volumes(const struct conf *conf, const char **what)
+{
+	const char *v = NULL;
+	int r = 0;
+
+	while (!r && (v = conf_next(conf, "volume", v))) {
+		char tag[64] = "";
+		size_t n = 0;
+
+		while (v[n] && v[n] != ' ' && n + 1 < sizeof(tag)) {
+			tag[n] = v[n];
+			n++;
+		}
+		*what = v + n + 1;
+		r = make_dirs(*what);
+		if (!r)
+			r = mount(tag, *what, "virtiofs", MS_NODEV, "");
+	}
+	return r;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The parsers of the keys of command VMs. As config.c: nothing is opened. Any
+ * thread. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "board/keys.h"
+#include "board/parse.h"
+
+static int add_text(struct config_texts *t, const char *v, const char *what,
+		    struct err *e)
+{
+	size_t len = strlen(v) + 1;
+
+	if (len > sizeof(t->bytes) - t->len)
+		return err_set(e, -E2BIG, "%s: more than %zu bytes together",
+			       what, sizeof(t->bytes));
+	memcpy(t->bytes + t->len, v, len);
+	t->len += len;
+	t->count++;
+	return 0;
+}
+
+static int absolute(const char *v, struct err *e)
+{
+	return v[0] == '/' ? 0 :
+			     err_set(e, -EINVAL,
+				     "\"%s\" is not an absolute path", v);
+}
+
+int config_parse_command(struct config *c, const char *v, struct err *e)
+{
+	if (!c->command.args.count && !*v)
+		return err_set(e, -EINVAL, "the command is empty");
+	return add_text(&c->command.args, v, "the command", e);
+}
+
+int config_parse_env(struct config *c, const char *v, struct err *e)
+{
+	const char *eq = strchr(v, '=');
+
+	if (!eq || eq == v)
+		return err_set(e, -EINVAL, "\"%s\" is not NAME=VALUE", v);
+	return add_text(&c->command.env, v, "the environment", e);
+}
+
+int config_parse_workdir(struct config *c, const char *v, struct err *e)
+{
+	int r = absolute(v, e);
+
+	return r < 0 ? r : parse_text(c->command.dir, sizeof(c->command.dir),
+				      v, "workdir", e);
+}
+
+int config_parse_user(struct config *c, const char *v, struct err *e)
+{
+	const char *colon = strchr(v, ':');
+	char uid[16] = "";
+	uint64_t u = 0, g = 0;
+
+	snprintf(uid, sizeof(uid), "%.*s",
+		 colon ? (int)(colon - v) : (int)strlen(v), v);
+	if (num_parse_u64(&u, uid) < 0 || u >= UINT32_MAX ||
+	    (colon && (num_parse_u64(&g, colon + 1) < 0 || g >= UINT32_MAX)))
+		return err_set(e, -EINVAL, "\"%s\" is not UID[:GID], numbers",
+			       v);
+	c->command.uid = (uint32_t)u;
+	c->command.gid = (uint32_t)(colon ? g : u);
+	return 0;
+}
+
+int config_parse_tty(struct config *c, const char *v, struct err *e)
+{
+	return parse_bool(&c->command.tty, v, e);
+}
+
+int config_parse_rootfs(struct config *c, const char *v, struct err *e)
+{
+	return parse_text(c->command.rootfs, sizeof(c->command.rootfs), v,
+			  "rootfs", e);
+}
+
+/* HOST:GUEST[:ro]; the guest's part is absolute, so the first ":/" divides. */
+int config_parse_volume(struct config *c, const char *v, struct err *e)
+{
+	struct config_command *m = &c->command;
+	const char *colon = strstr(v, ":/");
+	struct config_volume *new;
+	size_t host, guest;
+
+	if (m->volumes == CONFIG_MAX_VOLUMES)
+		return err_set(e, -EINVAL, "more than %d", CONFIG_MAX_VOLUMES);
+	if (!colon || colon == v)
+		return err_set(e, -EINVAL,
+			       "\"%s\" is not HOST:GUEST[:ro] with an absolute GUEST",
+			       v);
+	new = &m->volume[m->volumes];
+	host = (size_t)(colon - v);
+	guest = strlen(colon + 1);
+	new->read_only = guest > 3 && !strcmp(colon + 1 + guest - 3, ":ro");
+	guest -= new->read_only ? 3 : 0;
+	if (host >= sizeof(new->host) || guest >= sizeof(new->guest))
+		return err_set(e, -EINVAL, "a path is too long");
+	memcpy(new->host, v, host);
+	new->host[host] = '\0';
+	memcpy(new->guest, colon + 1, guest);
+	new->guest[guest] = '\0';
+	m->volumes++;
+	return 0;
+}
+
+int config_parse_hide(struct config *c, const char *v, struct err *e)
+{
+	struct config_command *m = &c->command;
+	size_t len = strlen(v);
+	int r = absolute(v, e);
+
+	while (len && v[len - 1] == '/')
+		len--;
+	while (len && *v == '/') {
+		v++;
+		len--;
+	}
+	if (r < 0)
+		return r;
+	if (!len || len >= sizeof(m->hide[0]) ||
+	    m->hidden == ARRAY_SIZE(m->hide))
+		return err_set(e, -EINVAL,
+			       "at most %zu paths of 1 to %zu bytes",
+			       ARRAY_SIZE(m->hide), sizeof(m->hide[0]) - 1);
+	memcpy(m->hide[m->hidden], v, len);
+	m->hide[m->hidden++][len] = '\0';
+	return 0;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * "vireo run -- COMMAND": what of its caller the command gets, where the user
+ * says nothing else: folder, user, a few variables, streams. And its signals.
+ */
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Carried over; and LC_*. */
+static const char *const variables[] = {
+	"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TERM", "TZ",
+	"SHELL",
+};
+
+/* What a person keeps to himself: interface.md. */
+static const char *const hidden[] = {
+	".ssh", ".gnupg", ".aws", ".config/gcloud", ".config/gh", ".netrc",
+	".docker", ".kube",
+};
+
+static bool set(struct opts *opts, const char *key, const char *value)
+{
+	struct vireo_error err;
+
+	if (vireo_config_set(opts->cfg, key, value, &err) == 0)
+		return true;
+	message_error(&err);
+	return false;
+}
+
+static bool is_set(const struct opts *opts, const char *key)
+{
+	return vireo_config_get(opts->cfg, key, 0) != NULL;
+}
+
+static bool is_carried(const char *variable)
+{
+	if (!strncmp(variable, "LC_", 3))
+		return true;
+	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
+		size_t len = strlen(variables[i]);
+
+		if (!strncmp(variable, variables[i], len) &&
+		    variable[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* Has the user given it? */
+static bool is_given(const struct opts *opts, const char *variable)
+{
+	size_t len = strcspn(variable, "=") + 1;
+	const char *given;
+
+	for (size_t i = 0; (given = vireo_config_get(opts->cfg, "env", i)); i++)
+		if (!strncmp(given, variable, len))
+			return true;
+	return false;
+}
+
+static bool carry_variables(struct opts *opts)
+{
+	for (char **e = environ; *e; e++)
+		if (is_carried(*e) && !is_given(opts, *e) &&
+		    !set(opts, "env", *e))
+			return false;
+	return true;
+}
+
+static bool hide_secrets(struct opts *opts)
+{
+	const char *home = getenv("HOME");
+	char path[512];
+
+	if (!home || home[0] != '/' || is_set(opts, "rootfs"))
+		return true;
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden); i++) {
+		int len = snprintf(path, sizeof(path), "%s/%s", home,
+				   hidden[i]);
+
+		if (len < 256 && !set(opts, "hide", path))
+			return false;
+	}
+	return true;
+}
+
+static bool carry_folder(struct opts *opts)
+{
+	char dir[4096];
+
+	if (is_set(opts, "workdir") || is_set(opts, "rootfs"))
+		return true;
+	return !getcwd(dir, sizeof(dir)) || set(opts, "workdir", dir);
+}
+
+static bool carry_user(struct opts *opts)
+{
+	char user[32];
+
+	if (is_set(opts, "user"))
+		return true;
+	snprintf(user, sizeof(user), "%u:%u", (unsigned int)getuid(),
+		 (unsigned int)getgid());
+	return set(opts, "user", user);
+}
+
+bool command_options(struct opts *opts)
+{
+	for (char **word = opts->command; word && *word; word++)
+		if (!set(opts, "command", *word))
+			return false;
+	if (!is_set(opts, "command"))
+		return true;
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+	    !is_set(opts, "tty") && !set(opts, "tty", "true"))
+		return false;
+	if (!is_set(opts, "memory") && !set(opts, "memory", "1G"))
+		return false;
+	return carry_folder(opts) && carry_user(opts) &&
+	       carry_variables(opts) && hide_secrets(opts);
+}
+
+bool command_streams(struct opts *opts, int in)
+{
+	struct vireo_error err;
+
+	if (vireo_config_set_fd(opts->cfg, "command-in", in, &err) == 0 &&
+	    vireo_config_set_fd(opts->cfg, "command-out", STDOUT_FILENO,
+				&err) == 0 &&
+	    vireo_config_set_fd(opts->cfg, "command-err", STDERR_FILENO,
+				&err) == 0)
+		return true;
+	message_error(&err);
+	return false;
+}

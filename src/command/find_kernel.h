@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which kernel a command runs on, and where its modules are. Opens files.
+ */
+#ifndef VIREO_COMMAND_FIND_KERNEL_H
+#define VIREO_COMMAND_FIND_KERNEL_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* The newest /boot/vmlinuz-* that can be read, by its version as people sort
+ * them. -ENOENT or -EACCES with a sentence and the remedy. */
+int find_kernel(char *path, size_t cap, struct err *err);
+
+/*
+ * The folder of the modules that belong to the bzImage at @path: of the version
+ * it names, beside its own folder ("X/boot/vmlinuz" has "X/lib/modules") or in
+ * /lib/modules. "" when there is none, or the image does not say.
+ */
+int find_modules(char *dir, size_t cap, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* See recipe.h, and firmware/init/init.h for what /vireo.conf says. */
+#include "command/recipe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/find_kernel.h"
+#include "command/guest_init.h"
+#include "command/modules.h"
+
+#define ROOT_TAG   "vireo.root"
+#define CONF_MAX   (256u * 1024u) /* as in firmware/init/init.h */
+
+/* What the guest makes anew: the host's own are none of its business. */
+static const char *const never_seen[] = { "proc", "sys", "dev", "run" };
+
+struct conf {
+	char *bytes;
+	size_t len;
+	bool full;
+};
+
+static void add(struct conf *conf, const char *key, const char *value)
+{
+	size_t key_len = strlen(key), len = strlen(value);
+
+	if (key_len + len + 2 > CONF_MAX - conf->len) {
+		conf->full = true;
+		return;
+	}
+	memcpy(conf->bytes + conf->len, key, key_len);
+	conf->len += key_len;
+	conf->bytes[conf->len++] = '=';
+	memcpy(conf->bytes + conf->len, value, len + 1);
+	conf->len += len + 1;
+}
+
+static void add_number(struct conf *conf, const char *key, uint32_t n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	add(conf, key, text);
+}
+
+static void add_texts(struct conf *conf, const char *key,
+		      const struct config_texts *t)
+{
+	for (size_t at = 0; at < t->len; at += strlen(t->bytes + at) + 1)
+		add(conf, key, t->bytes + at);
+}
+
+/* ---- shares ---- */
+
+static struct config_share *new_share(struct config *cfg, const char *path,
+				      const char *tag, struct err *err)
+{
+	struct config_share *s;
+
+	if (cfg->shares == CONFIG_MAX_SHARES) {
+		err_set_key(err, -EINVAL, "volume",
+			    "more than %d shares and volumes together",
+			    CONFIG_MAX_SHARES - 1);
+		return NULL;
+	}
+	s = &cfg->share[cfg->shares++];
+	memset(s, 0, sizeof(*s));
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	snprintf(s->tag, sizeof(s->tag), "%s", tag);
+	return s;
+}
+
+/* There is room for these and all of the command's. */
+static void hide(struct config_share *s, const char *path)
+{
+	memcpy(s->hide[s->hidden++], path, strlen(path) + 1);
+}
+
+static int share_root(struct config *cfg, struct conf *conf, struct err *err)
+{
+	const struct config_command *c = &cfg->command;
+	struct config_share *s = new_share(cfg, *c->rootfs ? c->rootfs : "/",
+					   ROOT_TAG, err);
+
+	if (!s)
+		return -EINVAL;
+	s->read_only = true;
+	s->cache = CACHE_ALWAYS;
+	s->whole = true;
+	for (size_t i = 0; i < sizeof(never_seen) / sizeof(*never_seen); i++)
+		hide(s, never_seen[i]);
+	for (unsigned int i = 0; i < c->hidden; i++)
+		hide(s, c->hide[i]);
+	add(conf, "root", ROOT_TAG);
+	return 0;
+}
+
+static int share_volumes(struct config *cfg, struct conf *conf, struct err *err)
+{
+	const struct config_command *c = &cfg->command;
+
+	for (unsigned int i = 0; i < c->volumes; i++) {
+		const struct config_volume *v = &c->volume[i];
+		char tag[24], where[sizeof(v->guest) + 32];
+		struct config_share *s;
+
+		snprintf(tag, sizeof(tag), "vireo.volume%u", i);
+		s = new_share(cfg, v->host, tag, err);
+		if (!s)
+			return -EINVAL;
+		s->read_only = v->read_only;
+		snprintf(where, sizeof(where), "%s %s", tag, v->guest);
+		add(conf, "volume", where);
+	}
+	return 0;
+}
+
+/* ---- the initramfs ---- */
+
+static int add_modules(struct archive *a, const struct config *cfg,
+		       struct conf *conf, struct err *err)
+{
+	const char *const names[] = {
+		cfg->transport == TRANSPORT_PCI ? "virtio_pci" : "virtio_mmio",
+		"virtiofs", "overlay", "vmw_vsock_virtio_transport",
+		"virtio_net", "virtio_blk", "virtio-rng",
+	};
+	size_t count = 4;
+	struct modules m;
+	char dir[CONFIG_PATH_MAX];
+	int r = find_modules(dir, sizeof(dir), cfg->kernel, err);
+
+	if (r < 0 || !*dir)
+		return r;
+	if (cfg->nets || cfg->disks || cfg->rng)
+		count = sizeof(names) / sizeof(*names);
+	r = modules_find(&m, dir, names, count, err);
+	if (r < 0)
+		return err_wrap(err, "kernel modules");
+	archive_dir(a, "m", 0755);
+	for (size_t i = 0; i < m.count; i++) {
+		char name[96];
+
+		snprintf(name, sizeof(name), "m/%s.ko", m.list[i].name);
+		archive_file(a, name, 0644, m.list[i].bytes, m.list[i].len);
+		snprintf(name, sizeof(name), "/m/%s.ko", m.list[i].name);
+		add(conf, "module", name);
+	}
+	modules_finish(&m);
+	return 0;
+}
+
+static void describe(struct conf *conf, const struct config_command *c)
+{
+	add_texts(conf, "arg", &c->args);
+	add_texts(conf, "env", &c->env);
+	add(conf, "dir", c->dir);
+	add_number(conf, "uid", c->uid);
+	add_number(conf, "gid", c->gid);
+	if (c->tty)
+		add(conf, "tty", "1");
+}
+
+static int fill(struct archive *a, struct config *cfg, struct conf *conf,
+		struct err *err)
+{
+	static const char *const dirs[] = { "dev", "proc", "sys", "run" };
+	int r;
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
+		archive_dir(a, dirs[i], 0755);
+	archive_device(a, "dev/console", 0600, 5, 1);
+	archive_file(a, "init", 0755, guest_init, guest_init_size);
+	r = add_modules(a, cfg, conf, err);
+	if (r == 0)
+		r = share_root(cfg, conf, err);
+	if (r == 0)
+		r = share_volumes(cfg, conf, err);
+	if (r < 0)
+		return r;
+	describe(conf, &cfg->command);
+	if (conf->full)
+		return err_set_key(err, -E2BIG, "command",
+				   "the command and its environment are longer than %u KiB",
+				   CONF_MAX / 1024);
+	archive_file(a, "vireo.conf", 0600, conf->bytes, conf->len);
+	r = archive_end(a);
+	return r < 0 ? err_set(err, r, "the initramfs: %s", strerror(-r)) : 0;
+}
+
+/* The kernel's own lines are for its log; the command's output is the user's.
+ * What was given is left as it is. */
+static int set_defaults(struct config *cfg, struct err *err)
+{
+	if (!cfg->consoles)
+		cfg->console[0].kind = CONSOLE_LOG;
+	cfg->consoles = config_console_count(cfg);
+	return cfg->cmdline_only ? 0 : config_set(cfg, "cmdline", "quiet", err);
+}
+
+int recipe_prepare(struct archive *initramfs, struct config *cfg,
+		   struct err *err)
+{
+	struct conf conf = { .bytes = malloc(CONF_MAX) };
+	int r = 0;
+
+	if (!conf.bytes)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (!*cfg->kernel)
+		r = find_kernel(cfg->kernel, sizeof(cfg->kernel), err);
+	if (r == 0)
+		r = set_defaults(cfg, err);
+	if (r == 0)
+		r = fill(initramfs, cfg, &conf, err);
+	free(conf.bytes);
+	return r;
+}
