@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The file server between a hostile guest and a host that changes the tree
+ * under its hands: what is outside stays out of reach. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "share_bench.h"
+
+#include "base/clock.h"
+#include "base/num.h"
+
+#define RACE_MS 700
+
+static const struct share_user somebody = { 1234, 77 };
+
+static int make_folder(struct share_bench *t, const char *name)
+{
+	struct share_entry e;
+
+	return share_mkdir(t->s, SHARE_ROOT, name, 0755, &somebody, &e);
+}
+
+static int rename_to(struct share_bench *t, const char *from, const char *to,
+		     unsigned int flags)
+{
+	return share_rename(t->s, SHARE_ROOT, from, SHARE_ROOT, to, flags);
+}
+
+/* ---- names ---- */
+
+static void D903_names_that_are_none_are_refused_everywhere(void **state)
+{
+	static const struct {
+		const char *name;
+		int r;
+	} bad[] = {
+		{ "", -EINVAL }, { ".", -EINVAL }, { "..", -EINVAL },
+		{ "/", -EINVAL }, { "a/b", -EINVAL }, { "../outside", -EINVAL },
+		{ "/etc", -EINVAL }, { "a/", -EINVAL },
+		{ NULL, -ENAMETOOLONG },
+	};
+	struct share_bench *t = *state;
+	char longest[SHARE_NAME_MAX + 2];
+	struct share_entry e;
+	uint64_t a, handle;
+
+	host_put(t, "a", "x");
+	a = guest_find(t, SHARE_ROOT, "a");
+	memset(longest, 'n', sizeof(longest));
+	longest[SHARE_NAME_MAX + 1] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *n = bad[i].name ? bad[i].name : longest;
+		int r = bad[i].r;
+
+		assert_int_equal(guest_look(t, SHARE_ROOT, n), r);
+		assert_int_equal(make_folder(t, n), r);
+		assert_int_equal(share_mknod(t->s, SHARE_ROOT, n, S_IFREG,
+					     &somebody, &e), r);
+		assert_int_equal(share_open_new(t->s, SHARE_ROOT, n, 0, 0600,
+						&somebody, &e, &handle), r);
+		assert_int_equal(share_symlink(t->s, SHARE_ROOT, n, "x",
+					       &somebody, &e), r);
+		assert_int_equal(share_link(t->s, a, SHARE_ROOT, n, &e), r);
+		assert_int_equal(share_remove(t->s, SHARE_ROOT, n, false), r);
+		assert_int_equal(share_remove(t->s, SHARE_ROOT, n, true), r);
+		assert_int_equal(rename_to(t, n, "b", 0), r);
+		assert_int_equal(rename_to(t, "a", n, 0), r);
+	}
+	longest[SHARE_NAME_MAX] = '\0';
+	assert_int_equal(make_folder(t, longest), 0);
+	assert_int_equal(make_folder(t, "..."), 0);
+	assert_int_equal(guest_count(t, SHARE_ROOT), 3);
+}
+
+/* ---- links that lead outside ---- */
+
+static void D905_planted_links_lead_nowhere(void **state)
+{
+	static const char *const planted[] = { "abs", "rel", "up", "proc" };
+	struct share_bench *t = *state;
+	struct share_entry e;
+	struct share_attr a;
+	const struct share_change c = { .set = SHARE_SET_SIZE };
+	uint64_t handle, n;
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/outside", t->dir);
+	assert_int_equal(symlinkat(path, t->fd, "abs"), 0);
+	assert_int_equal(symlinkat("../outside", t->fd, "rel"), 0);
+	assert_int_equal(symlinkat("..", t->fd, "up"), 0);
+	assert_int_equal(symlinkat("/proc/self/root", t->fd, "proc"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(planted); i++) {
+		n = guest_find(t, SHARE_ROOT, planted[i]);
+		assert_true(S_ISLNK(guest_stat(t, n).stx_mode));
+		assert_int_equal(guest_look(t, n, "secret"), -ENOTDIR);
+		assert_int_equal(share_open_folder(t->s, n, &handle), -ENOTDIR);
+		assert_int_equal(share_mkdir(t->s, n, "x", 0700, &somebody, &e),
+				 -ENOTDIR);
+		assert_int_equal(share_remove(t->s, n, "secret", false),
+				 -ENOTDIR);
+		assert_int_equal(share_rename(t->s, n, "secret", SHARE_ROOT,
+					      "x", 0), -ENOTDIR);
+		assert_int_equal(share_open_new(t->s, n, "secret", O_RDWR, 0600,
+						&somebody, &e, &handle),
+				 -ENOTDIR);
+	}
+	assert_int_equal(symlinkat("../outside/secret", t->fd, "file"), 0);
+	n = guest_find(t, SHARE_ROOT, "file");
+	assert_int_equal(share_open(t->s, n, O_RDWR, &handle), -ELOOP);
+	assert_int_equal(share_setattr(t->s, n, 0, &c, &a), -EINVAL);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "file", O_RDWR, 0600,
+					&somebody, &e, &handle), -ELOOP);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "file",
+					O_RDWR | O_EXCL, 0600, &somebody, &e,
+					&handle), -EEXIST);
+}
+
+static void D905_attributes_of_a_link_stop_at_the_link(void **state)
+{
+	struct share_bench *t = *state;
+	struct share_change c = { .set = SHARE_SET_MTIME,
+				  .mtime = { 1234, 0 } };
+	struct share_attr a;
+	struct stat st;
+	uint64_t n;
+
+	assert_int_equal(symlinkat("../outside/secret", t->fd, "l"), 0);
+	n = guest_find(t, SHARE_ROOT, "l");
+	assert_int_equal(share_setattr(t->s, n, 0, &c, &a), 0);
+	assert_int_equal(a.stx.stx_mtime.tv_sec, 1234);
+	c = (struct share_change){ .set = SHARE_SET_MODE, .mode = 0 };
+	share_setattr(t->s, n, 0, &c, &a);
+	c = (struct share_change){ .set = SHARE_SET_UID, .uid = 1234 };
+	share_setattr(t->s, n, 0, &c, &a);
+	assert_int_equal(fstatat(t->fd, "../outside/secret", &st, 0), 0);
+	assert_int_not_equal(st.st_mtime, 1234);
+	assert_int_equal(st.st_mode, S_IFREG | 0644);
+	assert_int_equal(st.st_uid, geteuid());
+}
+
+/* A place is walked again when its descriptors were closed. */
+static void D905_a_folder_that_became_a_link_is_stale(void **state)
+{
+	struct share_bench *t = *state;
+	uint64_t door, inner, file, handle;
+	struct share_attr a;
+	struct share_entry e;
+
+	share_bench_open_small(t);
+	host_mkdir(t, "door");
+	host_mkdir(t, "door/inner");
+	host_put(t, "door/inner/secret", "mine");
+	host_mkdir(t, "../outside/inner");
+	host_put(t, "../outside/inner/secret", "not mine");
+	door = guest_find(t, SHARE_ROOT, "door");
+	inner = guest_find(t, door, "inner");
+	file = guest_find(t, inner, "secret");
+	guest_crowd(t);
+	host_rename(t, "door", "old");
+	assert_int_equal(symlinkat("../outside", t->fd, "door"), 0);
+	assert_int_equal(share_getattr(t->s, file, &a), -ESTALE);
+	assert_int_equal(share_open(t->s, file, O_RDONLY, &handle), -ESTALE);
+	assert_int_equal(guest_look(t, inner, "secret"), -ESTALE);
+	assert_int_equal(share_mkdir(t->s, inner, "x", 0700, &somebody, &e),
+			 -ESTALE);
+	assert_int_equal(share_remove(t->s, inner, "secret", false), -ESTALE);
+	assert_int_equal(share_open_folder(t->s, door, &handle), -ESTALE);
+	assert_true(host_has(t, "../outside/inner/secret", "not mine"));
+}
+
+/* ---- races ---- */
+
+struct racer {
+	struct share_bench *t;
+	const char *a, *b; /* swapped all the time */
+	pthread_t thread;
+	atomic_bool stop;
+	unsigned long swaps;
+	uint64_t end;
+};
+
+static void *swap(void *ctx)
+{
+	struct racer *r = ctx;
+
+	for (; !atomic_load(&r->stop); r->swaps++)
+		renameat2(r->t->fd, r->a, r->t->fd, r->b, RENAME_EXCHANGE);
+	return NULL;
+}
+
+static void race(struct racer *r, struct share_bench *t, const char *a,
+		 const char *b)
+{
+	*r = (struct racer){ .t = t, .a = a, .b = b,
+			     .end = clock_mono_ms() + RACE_MS };
+	assert_int_equal(pthread_create(&r->thread, NULL, swap, r), 0);
+}
+
+static bool racing(const struct racer *r)
+{
+	return clock_mono_ms() < r->end;
+}
+
+static void race_ends(struct racer *r)
+{
+	atomic_store(&r->stop, true);
+	pthread_join(r->thread, NULL);
+	assert_true(r->swaps > 10);
+}
+
+static void D905_a_folder_swapped_for_a_link_meanwhile(void **state)
+{
+	struct share_bench *t = *state;
+	unsigned int found = 0;
+	struct share_entry e;
+	struct racer r;
+
+	share_bench_open_small(t);
+	host_mkdir(t, "door");
+	assert_int_equal(symlinkat("../outside", t->fd, "link"), 0);
+	race(&r, t, "door", "link");
+	while (racing(&r)) {
+		uint64_t n = guest_find(t, SHARE_ROOT, "door"), handle;
+
+		assert_int_not_equal(guest_look(t, n, "secret"), 0);
+		if (share_open_folder(t->s, n, &handle) == 0) {
+			assert_int_not_equal(share_lookup_in(t->s, handle,
+							     "secret", &e), 0);
+			share_close(t->s, handle);
+			found++;
+		}
+		assert_int_not_equal(share_remove(t->s, n, "secret", false), 0);
+		if (share_mkdir(t->s, n, "made", 0700, &somebody, &e) == 0) {
+			share_forget(t->s, e.node, 1);
+			assert_int_equal(share_remove(t->s, n, "made", true),
+					 0);
+		}
+		share_forget(t->s, n, 1);
+	}
+	race_ends(&r);
+	assert_true(found > 10);
+	assert_int_equal(host_mode(t, "../outside/made"), -1);
+}
+
+static void D905_a_file_swapped_for_a_link_meanwhile(void **state)
+{
+	struct share_bench *t = *state;
+	unsigned int opened = 0;
+	struct racer r;
+	char buf[64];
+
+	host_put(t, "f", "x");
+	assert_int_equal(symlinkat("../outside/secret", t->fd, "link"), 0);
+	race(&r, t, "f", "link");
+	while (racing(&r)) {
+		struct share_entry e;
+		uint64_t n = guest_find(t, SHARE_ROOT, "f"), handle;
+
+		if (share_open(t->s, n, O_RDWR, &handle) == 0) {
+			assert_int_equal(guest_read(t, handle, buf, 64, 0), 1);
+			assert_int_equal(guest_write(t, handle, "y", 0), 1);
+			share_close(t->s, handle);
+			opened++;
+		}
+		share_forget(t->s, n, 1);
+		if (share_open_new(t->s, SHARE_ROOT, "f", O_RDWR, 0666,
+				   &somebody, &e, &handle) == 0) {
+			assert_int_equal(guest_read(t, handle, buf, 64, 0), 1);
+			share_close(t->s, handle);
+			share_forget(t->s, e.node, 1);
+		}
+	}
+	race_ends(&r);
+	assert_true(opened > 10);
+}
+
+static void D906_a_file_swapped_for_a_fifo_meanwhile(void **state)
+{
+	struct share_bench *t = *state;
+	unsigned int opened = 0, refused = 0;
+	struct racer r;
+
+	host_put(t, "f", "x");
+	assert_int_equal(mkfifoat(t->fd, "fifo", 0666), 0);
+	race(&r, t, "f", "fifo");
+	while (racing(&r)) {
+		uint64_t n = guest_find(t, SHARE_ROOT, "f"), handle;
+		int got = share_open(t->s, n, O_RDONLY, &handle);
+
+		assert_true(got == 0 || got == -EPERM || got == -ESTALE);
+		if (got == 0)
+			share_close(t->s, handle);
+		opened += got == 0;
+		refused += got == -EPERM;
+		share_forget(t->s, n, 1);
+	}
+	race_ends(&r);
+	assert_true(opened > 10 && refused > 10);
+}
+
+/* ---- special files ---- */
+
+static void D906_special_files_are_seen_and_never_opened(void **state)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} kinds[] = {
+		{ "fifo", S_IFIFO }, { "socket", S_IFSOCK },
+		{ "null", S_IFCHR }, { "disk", S_IFBLK },
+	};
+	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK,
+				     O_RDWR | O_TRUNC };
+	const struct share_change c = { .set = SHARE_SET_SIZE };
+	struct share_bench *t = *state;
+	struct share_entry e;
+	struct share_attr a;
+	uint64_t n, handle;
+	char buf[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *name = kinds[i].name;
+
+		if (mknodat(t->fd, name, kinds[i].mode | 0666, 0x103) < 0)
+			continue; /* devices are root's */
+		n = guest_find(t, SHARE_ROOT, name);
+		assert_int_equal(guest_stat(t, n).stx_mode & S_IFMT,
+				 kinds[i].mode);
+		for (size_t k = 0; k < ARRAY_SIZE(flags); k++)
+			assert_int_equal(share_open(t->s, n, flags[k], &handle),
+					 -EPERM);
+		assert_int_equal(share_open_new(t->s, SHARE_ROOT, name, O_RDWR,
+						0600, &somebody, &e, &handle),
+				 -EPERM);
+		assert_int_equal(share_setattr(t->s, n, 0, &c, &a), -EINVAL);
+		assert_int_equal(share_getxattr(t->s, n, "user.x", buf, 8),
+				 -EOPNOTSUPP);
+		assert_int_equal(share_setxattr(t->s, n, "user.x", "1", 1, 0),
+				 -EOPNOTSUPP);
+		assert_int_equal(share_remove(t->s, SHARE_ROOT, name, false),
+				 0);
+	}
+}
+
+static void D907_set_id_bits_go_before_contents_change(void **state)
+{
+	static const int flags[] = { O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC };
+	struct share_bench *t = *state;
+	uint64_t n;
+
+	host_put(t, "f", "x");
+	n = guest_find(t, SHARE_ROOT, "f");
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		assert_int_equal(fchmodat(t->fd, "f", 06755, 0), 0);
+		share_close(t->s, guest_open(t, n, O_RDONLY));
+		assert_int_equal(host_mode(t, "f"), S_IFREG | 06755);
+		share_close(t->s, guest_open(t, n, flags[i]));
+		assert_int_equal(host_mode(t, "f"), S_IFREG | 0755);
+	}
+}
+
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, share_bench_setup, \
+					share_bench_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(D903_names_that_are_none_are_refused_everywhere),
+		TEST(D905_planted_links_lead_nowhere),
+		TEST(D905_attributes_of_a_link_stop_at_the_link),
+		TEST(D905_a_folder_that_became_a_link_is_stale),
+		TEST(D905_a_folder_swapped_for_a_link_meanwhile),
+		TEST(D905_a_file_swapped_for_a_link_meanwhile),
+		TEST(D906_a_file_swapped_for_a_fifo_meanwhile),
+		TEST(D906_special_files_are_seen_and_never_opened),
+		TEST(D907_set_id_bits_go_before_contents_change),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
