@@ -354,13 +354,22 @@ void share_forget(struct share *s, uint64_t node, uint64_t count)
 
 /* ---- places ---- */
 
+/* Would @n be above itself? The host has moved folders, then. */
+static bool is_above(const struct share_node *n, const struct share_node *of)
+{
+	while (of && of != n)
+		of = of->parent;
+	return of != NULL;
+}
+
 int share_node_move(struct share *s, struct share_node *n,
 		    struct share_node *parent, const char *name)
 {
 	struct share_node *before = n->parent;
 	char *copy;
 
-	if (!before || (before == parent && !strcmp(n->name, name)))
+	if (!before || (before == parent && !strcmp(n->name, name)) ||
+	    is_above(n, parent))
 		return 0;
 	copy = strdup(name);
 	if (!copy)
@@ -384,14 +393,6 @@ struct share_node *share_node_at(struct share *s, int fd, const char *name)
 	return find_key(s, &key);
 }
 
-/* Would @n be above itself? The host has moved folders, then. */
-static bool is_above(const struct share_node *n, const struct share_node *of)
-{
-	while (of && of != n)
-		of = of->parent;
-	return of != NULL;
-}
-
 int share_node_find(struct share *s, struct share_node *parent, int fd,
 		    const char *name, struct share_entry *out)
 {
@@ -410,7 +411,7 @@ int share_node_find(struct share *s, struct share_node *parent, int fd,
 	n = find_key(s, &key);
 	if (!n)
 		r = node_create(s, parent, name, &stx, &n);
-	else if (!is_above(n, parent))
+	else
 		r = share_node_move(s, n, parent, name);
 	if (r < 0)
 		return r;

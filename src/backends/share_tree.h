@@ -93,7 +93,8 @@ int share_node_find(struct share *s, struct share_node *parent, int fd,
 		    const char *name, struct share_entry *out);
 /* The node that is at this place; NULL: none that the guest knows. */
 struct share_node *share_node_at(struct share *s, int fd, const char *name);
-/* It is there now. -ENOMEM: it stays where it was. */
+/* It is there now. -ENOMEM: it stays where it was. So does one that would be
+ * below itself: of those above it, one is not where it was seen last. */
 int share_node_move(struct share *s, struct share_node *n,
 		    struct share_node *parent, const char *name);
 /* It is about to lose a name: keeps it usable, while there is room. */

@@ -383,6 +383,30 @@ static void a_folder_the_host_has_moved_is_found_at_its_new_place(void **state)
 	assert_int_equal(guest_look(t, SHARE_ROOT, "d"), -ENOENT);
 }
 
+/* What the host has moved out, the guest moves the other way round: neither is
+ * above itself then, and nothing goes in circles. */
+static void two_folders_that_change_places_do_not_hold_each_other(void **state)
+{
+	struct share_bench *t = *state;
+	uint64_t a, b, file;
+
+	a = guest_mkdir(t, SHARE_ROOT, "a");
+	b = guest_mkdir(t, a, "b");
+	host_put(t, "a/file", "x");
+	file = guest_find(t, a, "file");
+	guest_stat(t, b);
+	host_rename(t, "a/b", "b");
+	assert_int_equal(share_rename(t->s, SHARE_ROOT, "a", b, "c", 0), 0);
+	assert_int_equal(guest_find(t, a, "file"), file);
+	assert_int_equal(guest_find(t, b, "c"), a);
+	assert_int_equal(guest_find(t, SHARE_ROOT, "b"), b);
+	assert_int_equal(guest_find(t, b, "c"), a);
+	assert_int_equal(guest_find(t, a, "file"), file);
+	share_reset(t->s);
+	assert_int_equal(share_bench_files(), t->files + 2);
+	assert_true(host_has(t, "b/c/file", "x"));
+}
+
 static void a_reset_forgets_everything_but_the_root(void **state)
 {
 	struct share_bench *t = *state;
@@ -429,6 +453,7 @@ int main(void)
 		TEST(a_file_that_was_replaced_is_stale),
 		TEST(D916_a_root_that_was_moved_or_replaced_stays_the_root),
 		TEST(a_folder_the_host_has_moved_is_found_at_its_new_place),
+		TEST(two_folders_that_change_places_do_not_hold_each_other),
 		TEST(a_reset_forgets_everything_but_the_root),
 	};
 
