@@ -274,13 +274,13 @@ int share_setattr(struct share *s, uint64_t node, uint64_t handle,
 	magic = share_magic(fd);
 	if (c->set & SHARE_SET_MODE &&
 	    fchmodat(s->proc_fd, magic.name,
-		     share_safe_mode(c->mode, n->type == S_IFDIR), 0) < 0)
+		     share_safe_mode(c->mode, n->key.type == S_IFDIR), 0) < 0)
 		return -errno;
 	if (c->set & (SHARE_SET_UID | SHARE_SET_GID))
 		r = set_owner(s, fd, c, &out->stx);
 	if (r == 0 && c->set & SHARE_SET_SIZE)
-		r = n->type == S_IFREG ? set_size(s, fd, handle, c->size) :
-		    n->type == S_IFDIR ? -EISDIR : -EINVAL;
+		r = n->key.type == S_IFREG ? set_size(s, fd, handle, c->size) :
+		    n->key.type == S_IFDIR ? -EISDIR : -EINVAL;
 	if (r == 0)
 		r = set_times(s, magic.name, c);
 	return r < 0 ? r : share_stat(fd, "", &out->stx);
@@ -294,7 +294,7 @@ int share_readlink(struct share *s, uint64_t node, char *buf, size_t size)
 
 	if (fd < 0)
 		return fd;
-	if (n->type != S_IFLNK)
+	if (n->key.type != S_IFLNK)
 		return -EINVAL;
 	len = readlinkat(fd, "", buf, size);
 	return len < 0 ? -errno : (int)len;

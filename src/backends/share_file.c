@@ -137,9 +137,9 @@ int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle)
 
 	if (fd < 0)
 		return fd;
-	if (n->type != S_IFREG)
-		return n->type == S_IFDIR ? -EISDIR :
-		       n->type == S_IFLNK ? -ELOOP : -EPERM;
+	if (n->key.type != S_IFREG)
+		return n->key.type == S_IFDIR ? -EISDIR :
+		       n->key.type == S_IFLNK ? -ELOOP : -EPERM;
 	if (writes(flags))
 		r = s->cfg.read_only ? -EROFS : drop_setid(s, fd);
 	if (r == 0)

@@ -131,7 +131,7 @@ int share_link(struct share *s, uint64_t node, uint64_t parent,
 
 	if (folder < 0 || fd < 0)
 		return folder < 0 ? folder : fd;
-	if (n->type == S_IFDIR)
+	if (n->key.type == S_IFDIR)
 		return -EPERM;
 	magic = share_magic(fd);
 	if (linkat(s->proc_fd, magic.name, folder, name, AT_SYMLINK_FOLLOW) < 0)

@@ -38,6 +38,7 @@ struct share_key share_key(const struct statx *stx)
 	return (struct share_key){
 		.dev = (uint64_t)stx->stx_dev_major << 32 | stx->stx_dev_minor,
 		.ino = stx->stx_ino,
+		.type = stx->stx_mode & S_IFMT,
 		.born_s = stx->stx_mask & STATX_BTIME ? stx->stx_btime.tv_sec
 						      : 0,
 		.born_ns = stx->stx_mask & STATX_BTIME ?
@@ -47,7 +48,7 @@ struct share_key share_key(const struct statx *stx)
 
 bool share_key_same(const struct share_key *a, const struct share_key *b)
 {
-	return a->ino == b->ino && a->dev == b->dev &&
+	return a->ino == b->ino && a->dev == b->dev && a->type == b->type &&
 	       a->born_s == b->born_s && a->born_ns == b->born_ns;
 }
 
@@ -221,7 +222,7 @@ int share_folder_fd(struct share *s, uint64_t id)
 
 	if (!n)
 		return -ESTALE;
-	return n->type == S_IFDIR ? share_node_fd(s, n) : -ENOTDIR;
+	return n->key.type == S_IFDIR ? share_node_fd(s, n) : -ENOTDIR;
 }
 
 void share_node_keep(struct share *s, struct share_node *n)
@@ -296,7 +297,6 @@ static int node_create(struct share *s, struct share_node *parent,
 	s->slot[i] = n;
 	n->id = (uint64_t)s->generation[i] << 32 | (i + 1);
 	n->key = share_key(stx);
-	n->type = stx->stx_mode & S_IFMT;
 	n->fd = -1;
 	n->parent = parent;
 	if (parent)

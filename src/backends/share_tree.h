@@ -13,6 +13,7 @@
 struct share_key {
 	uint64_t dev;
 	uint64_t ino;
+	uint32_t type;  /* S_IFMT: what is opened depends on it */
 	int64_t born_s; /* where the file system tells */
 	uint32_t born_ns;
 };
@@ -21,7 +22,6 @@ struct share_key {
 struct share_node {
 	uint64_t id;
 	struct share_key key;
-	uint32_t type; /* S_IFMT */
 	int fd;        /* O_PATH; -1: not open now */
 	bool gone;     /* has lost its name: fd stays open */
 	uint64_t refs; /* the guest's */

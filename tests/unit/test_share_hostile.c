@@ -13,6 +13,7 @@
 
 #include "share_bench.h"
 
+#include "backends/share_tree.h"
 #include "base/clock.h"
 #include "base/num.h"
 
@@ -349,6 +350,25 @@ static void D906_special_files_are_seen_and_never_opened(void **state)
 	}
 }
 
+/* Where files have no time of birth, and numbers are used again. */
+static void D906_another_kind_of_file_is_another_file(void **state)
+{
+	struct share_bench *t = *state;
+	struct statx stx;
+	struct share_key file, fifo;
+
+	assert_int_equal(share_stat(t->fd, "", &stx), 0);
+	stx.stx_mask &= ~(unsigned int)STATX_BTIME;
+	stx.stx_mode = S_IFREG | 0644;
+	file = share_key(&stx);
+	stx.stx_mode = S_IFREG | 0600;
+	fifo = share_key(&stx);
+	assert_true(share_key_same(&file, &fifo));
+	stx.stx_mode = S_IFIFO | 0600;
+	fifo = share_key(&stx);
+	assert_false(share_key_same(&file, &fifo));
+}
+
 static void D907_set_id_bits_go_before_contents_change(void **state)
 {
 	static const int flags[] = { O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC };
@@ -381,6 +401,7 @@ int main(void)
 		TEST(D905_a_file_swapped_for_a_link_meanwhile),
 		TEST(D906_a_file_swapped_for_a_fifo_meanwhile),
 		TEST(D906_special_files_are_seen_and_never_opened),
+		TEST(D906_another_kind_of_file_is_another_file),
 		TEST(D907_set_id_bits_go_before_contents_change),
 	};
 
