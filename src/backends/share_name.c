@@ -144,13 +144,20 @@ int share_remove(struct share *s, uint64_t parent, const char *name,
 {
 	int fd = folder_for(s, parent, name);
 	struct share_node *n;
+	bool kept;
 
 	if (fd < 0)
 		return fd;
 	n = share_node_at(s, fd, name);
-	if (n && n->refs)
-		share_node_keep(s, n);
-	return unlinkat(fd, name, folder ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+	kept = n && share_node_keep(s, n);
+	if (unlinkat(fd, name, folder ? AT_REMOVEDIR : 0) < 0) {
+		int r = -errno;
+
+		if (kept)
+			share_node_named(s, n);
+		return r;
+	}
+	return 0;
 }
 
 int share_rename(struct share *s, uint64_t from, const char *name, uint64_t to,
@@ -159,6 +166,7 @@ int share_rename(struct share *s, uint64_t from, const char *name, uint64_t to,
 	int old_fd = folder_for(s, from, name);
 	int new_fd = folder_for(s, to, new_name);
 	struct share_node *moved, *there;
+	bool kept;
 
 	if (old_fd < 0 || new_fd < 0)
 		return old_fd < 0 ? old_fd : new_fd;
@@ -166,11 +174,14 @@ int share_rename(struct share *s, uint64_t from, const char *name, uint64_t to,
 		return -EINVAL;
 	moved = share_node_at(s, old_fd, name);
 	there = share_node_at(s, new_fd, new_name);
-	if (there && there->refs && !(flags & RENAME_EXCHANGE) &&
-	    there != moved)
-		share_node_keep(s, there);
-	if (renameat2(old_fd, name, new_fd, new_name, flags) < 0)
-		return -errno;
+	kept = there && !flags && there != moved && share_node_keep(s, there);
+	if (renameat2(old_fd, name, new_fd, new_name, flags) < 0) {
+		int r = -errno;
+
+		if (kept)
+			share_node_named(s, there);
+		return r;
+	}
 	/* Without memory its place is wrong, and it is looked up again. */
 	if (moved)
 		(void)share_node_move(s, moved, share_node(s, to), new_name);

@@ -225,14 +225,26 @@ int share_folder_fd(struct share *s, uint64_t id)
 	return n->key.type == S_IFDIR ? share_node_fd(s, n) : -ENOTDIR;
 }
 
-void share_node_keep(struct share *s, struct share_node *n)
+bool share_node_keep(struct share *s, struct share_node *n)
 {
-	if (n->gone || !n->parent || s->kept >= s->cached_max ||
+	if (n->gone || !n->parent || !n->refs || s->kept >= s->cached_max ||
 	    share_node_fd(s, n) < 0)
-		return;
+		return false;
 	uncache(s, n);
 	n->gone = true;
 	s->kept++;
+	return true;
+}
+
+void share_node_named(struct share *s, struct share_node *n)
+{
+	if (!n->gone)
+		return;
+	n->gone = false;
+	s->kept--;
+	if (s->cached >= s->cached_max)
+		close_oldest(s);
+	cache(s, n);
 }
 
 /* ---- numbers ---- */
@@ -368,12 +380,16 @@ int share_node_move(struct share *s, struct share_node *n,
 	struct share_node *before = n->parent;
 	char *copy;
 
-	if (!before || (before == parent && !strcmp(n->name, name)) ||
-	    is_above(n, parent))
+	if (!before || is_above(n, parent))
 		return 0;
+	if (before == parent && !strcmp(n->name, name)) {
+		share_node_named(s, n);
+		return 0;
+	}
 	copy = strdup(name);
 	if (!copy)
 		return -ENOMEM;
+	share_node_named(s, n);
 	free(n->name);
 	n->name = copy;
 	n->parent = parent;

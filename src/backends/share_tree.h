@@ -97,8 +97,11 @@ struct share_node *share_node_at(struct share *s, int fd, const char *name);
  * below itself: of those above it, one is not where it was seen last. */
 int share_node_move(struct share *s, struct share_node *n,
 		    struct share_node *parent, const char *name);
-/* It is about to lose a name: keeps it usable, while there is room. */
-void share_node_keep(struct share *s, struct share_node *n);
+/* It is about to lose a name: keeps it usable, while there is room for such
+ * ones. True: it was not kept before. */
+bool share_node_keep(struct share *s, struct share_node *n);
+/* It has a name at its place: need not be kept. */
+void share_node_named(struct share *s, struct share_node *n);
 /* One holder less, of a parent's or handle's kind. */
 void share_node_drop(struct share *s, struct share_node *n);
 

@@ -199,6 +199,43 @@ static void removed_files_and_folders_are_usable_while_they_are_known(void **s)
 	assert_int_equal(share_getattr(t->s, b, &attr), -ESTALE);
 }
 
+/* There is room for 16 here. */
+static void only_what_has_no_name_is_kept(void **state)
+{
+	struct share_bench *t = *state;
+	uint64_t d, f, n;
+	struct share_entry e;
+	char name[16];
+
+	share_bench_open_small(t);
+	d = guest_mkdir(t, SHARE_ROOT, "d");
+	host_put(t, "f", "usable");
+	f = guest_find(t, SHARE_ROOT, "f");
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "d%d", i);
+		n = guest_mkdir(t, d, name);
+		snprintf(name, sizeof(name), "d/d%d/x", i);
+		host_put(t, name, "");
+		assert_int_equal(share_remove(t->s, d, name + 2, true),
+				 -EINVAL);
+		name[strlen(name) - 2] = '\0';
+		assert_int_equal(share_remove(t->s, d, name + 2, true),
+				 -ENOTEMPTY);
+		assert_int_equal(share_rename(t->s, SHARE_ROOT, "f", d,
+					      name + 2, 0), -EISDIR);
+		snprintf(name, sizeof(name), "l%d", i);
+		host_put(t, "first", "");
+		n = guest_find(t, SHARE_ROOT, "first");
+		assert_int_equal(share_link(t->s, n, SHARE_ROOT, name, &e), 0);
+		assert_int_equal(share_remove(t->s, SHARE_ROOT, "first", false),
+				 0);
+		assert_int_equal(guest_find(t, SHARE_ROOT, name), n);
+	}
+	assert_int_equal(share_remove(t->s, SHARE_ROOT, "f", false), 0);
+	guest_crowd(t);
+	assert_int_equal(guest_stat(t, f).stx_size, 6);
+}
+
 static void a_rename_takes_what_is_known_along(void **state)
 {
 	struct share_bench *t = *state;
@@ -357,6 +394,7 @@ int main(void)
 		TEST(a_symlink_is_text_and_not_followed),
 		TEST(D912_links_are_of_files_and_symlinks),
 		TEST(removed_files_and_folders_are_usable_while_they_are_known),
+		TEST(only_what_has_no_name_is_kept),
 		TEST(a_rename_takes_what_is_known_along),
 		TEST(D912_renames_that_make_no_sense_fail),
 		TEST(an_exchange_swaps_both_places),
