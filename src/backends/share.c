@@ -217,16 +217,20 @@ static int set_owner(struct share *s, int fd, const struct share_change *c,
 		       -errno : 0;
 }
 
-static int set_size(struct share *s, int fd, uint64_t handle, uint64_t size)
+static int set_size(struct share *s, const struct share_node *n, int fd,
+		    uint64_t handle, uint64_t size)
 {
-	struct share_handle *h = share_handle(s, handle);
+	const struct share_handle *h = share_handle(s, handle);
 	int open_fd, r;
 
 	if (size > INT64_MAX)
 		return -EFBIG;
-	if (h && !h->dir)
+	if (handle && (!h || h->node != n))
+		return -EBADF;
+	if (h)
 		return ftruncate(h->fd, (off_t)size) < 0 ? -errno : 0;
-	open_fd = share_reopen(s, fd, O_WRONLY);
+	r = share_drop_setid(s, fd);
+	open_fd = r < 0 ? r : share_reopen(s, fd, O_WRONLY);
 	if (open_fd < 0)
 		return open_fd;
 	r = ftruncate(open_fd, (off_t)size) < 0 ? -errno : 0;
@@ -279,7 +283,8 @@ int share_setattr(struct share *s, uint64_t node, uint64_t handle,
 	if (c->set & (SHARE_SET_UID | SHARE_SET_GID))
 		r = set_owner(s, fd, c, &out->stx);
 	if (r == 0 && c->set & SHARE_SET_SIZE)
-		r = n->key.type == S_IFREG ? set_size(s, fd, handle, c->size) :
+		r = n->key.type == S_IFREG ?
+			    set_size(s, n, fd, handle, c->size) :
 		    n->key.type == S_IFDIR ? -EISDIR : -EINVAL;
 	if (r == 0)
 		r = set_times(s, magic.name, c);

@@ -116,8 +116,7 @@ static bool writes(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
 }
 
-/* Nobody on the host shall run what a guest has written as somebody else. */
-static int drop_setid(struct share *s, int fd)
+int share_drop_setid(struct share *s, int fd)
 {
 	struct share_magic magic = share_magic(fd);
 	struct statx stx;
@@ -141,7 +140,7 @@ int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle)
 		return n->key.type == S_IFDIR ? -EISDIR :
 		       n->key.type == S_IFLNK ? -ELOOP : -EPERM;
 	if (writes(flags))
-		r = s->cfg.read_only ? -EROFS : drop_setid(s, fd);
+		r = s->cfg.read_only ? -EROFS : share_drop_setid(s, fd);
 	if (r == 0)
 		r = share_reopen(s, fd, flags & FLAGS_KEPT);
 	return r < 0 ? r : share_handle_add(s, n, r, NULL, handle);

@@ -117,6 +117,9 @@ struct share_magic {
 struct share_magic share_magic(int fd);
 /* Bits of a mode that the host may see. */
 uint32_t share_safe_mode(uint32_t mode, bool folder);
+/* Nobody on the host shall run what a guest has written as somebody else: to be
+ * called before contents of a regular file change. */
+int share_drop_setid(struct share *s, int fd);
 /* Opens a node's file, whose kind was seen to be right. */
 int share_reopen(struct share *s, int fd, int flags);
 /* Of an open file or folder; NULL. */

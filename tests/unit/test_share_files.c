@@ -178,7 +178,7 @@ static void a_size_is_set_through_an_open_file_too(void **state)
 	struct share_bench *t = *state;
 	const struct share_change c = { .set = SHARE_SET_SIZE, .size = 2 };
 	struct share_attr a;
-	uint64_t node, handle;
+	uint64_t node, handle, other;
 
 	node = guest_make(t, SHARE_ROOT, "f", &handle);
 	assert_int_equal(guest_write(t, handle, "hello", 0), 5);
@@ -186,6 +186,14 @@ static void a_size_is_set_through_an_open_file_too(void **state)
 	assert_int_equal(a.stx.stx_size, 2);
 	handle = guest_open(t, node, O_RDONLY);
 	assert_int_equal(share_setattr(t->s, node, handle, &c, &a), -EINVAL);
+	/* Another's is none of this file's. */
+	guest_make(t, SHARE_ROOT, "other", &other);
+	assert_int_equal(guest_write(t, other, "other", 0), 5);
+	assert_int_equal(share_setattr(t->s, node, other, &c, &a), -EBADF);
+	assert_int_equal(share_open_folder(t->s, SHARE_ROOT, &handle), 0);
+	assert_int_equal(share_setattr(t->s, node, handle, &c, &a), -EBADF);
+	assert_int_equal(share_setattr(t->s, node, 12345, &c, &a), -EBADF);
+	assert_true(host_has(t, "other", "other"));
 }
 
 /* ---- folders ---- */

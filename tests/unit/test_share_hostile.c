@@ -372,6 +372,8 @@ static void D906_another_kind_of_file_is_another_file(void **state)
 static void D907_set_id_bits_go_before_contents_change(void **state)
 {
 	static const int flags[] = { O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC };
+	const struct share_change c = { .set = SHARE_SET_SIZE };
+	struct share_attr a;
 	struct share_bench *t = *state;
 	uint64_t n;
 
@@ -384,6 +386,9 @@ static void D907_set_id_bits_go_before_contents_change(void **state)
 		share_close(t->s, guest_open(t, n, flags[i]));
 		assert_int_equal(host_mode(t, "f"), S_IFREG | 0755);
 	}
+	assert_int_equal(fchmodat(t->fd, "f", 04755, 0), 0);
+	assert_int_equal(share_setattr(t->s, n, 0, &c, &a), 0);
+	assert_int_equal(host_mode(t, "f"), S_IFREG | 0755);
 }
 
 #define TEST(f) \
