@@ -146,18 +146,33 @@ int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle)
 	return r < 0 ? r : share_handle_add(s, n, r, NULL, handle);
 }
 
+/* A file that is there already, found by its name. */
+static int open_old(struct share *s, uint64_t parent, const char *name,
+		    int flags, struct share_entry *out, uint64_t *handle)
+{
+	int r = share_lookup(s, parent, name, out);
+
+	if (r < 0)
+		return r;
+	r = share_open(s, out->node, flags, handle);
+	if (r < 0)
+		share_forget(s, out->node, 1);
+	return r;
+}
+
 int share_open_new(struct share *s, uint64_t parent, const char *name,
 		   int flags, uint32_t mode, const struct share_user *user,
 		   struct share_entry *out, uint64_t *handle)
 {
-	int r = share_mknod(s, parent, name, S_IFREG | (mode & 07777u), user,
-			    out);
+	int fd = share_make_file(s, parent, name, flags & FLAGS_KEPT, mode,
+				 user, out);
+	int r;
 
-	if (r == -EEXIST && !(flags & O_EXCL))
-		r = share_lookup(s, parent, name, out);
-	if (r < 0)
-		return r;
-	r = share_open(s, out->node, flags, handle);
+	if (fd == -EEXIST && !(flags & O_EXCL))
+		return open_old(s, parent, name, flags, out, handle);
+	if (fd < 0)
+		return fd;
+	r = share_handle_add(s, share_node(s, out->node), fd, NULL, handle);
 	if (r < 0)
 		share_forget(s, out->node, 1);
 	return r;

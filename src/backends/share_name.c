@@ -38,43 +38,72 @@ static int folder_for(struct share *s, uint64_t parent, const char *name)
 	return r < 0 ? r : share_folder_fd(s, parent);
 }
 
-/* The group comes from a folder with the set-group-id bit. */
-static void give(struct share *s, int folder, const char *name,
-		 const struct share_user *user)
-{
-	struct statx stx;
-	gid_t gid = user->gid;
+/* ---- making ---- */
 
-	if (!s->root)
-		return;
-	if (share_stat(folder, "", &stx) == 0 && stx.stx_mode & S_ISGID)
-		gid = (gid_t)-1;
-	if (fchownat(folder, name, user->uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return; /* a file system without owners */
+/* Something that is being made. */
+struct making {
+	struct share_node *parent;
+	int folder; /* its descriptor */
+	const char *name;
+	uint32_t mode;
+	const struct share_user *user;
+};
+
+static int begin(struct share *s, struct making *m, uint64_t parent,
+		 const char *name, uint32_t mode, const struct share_user *user)
+{
+	int fd = folder_for(s, parent, name);
+
+	*m = (struct making){ share_node(s, parent), fd, name, mode, user };
+	return fd < 0 ? fd : 0;
 }
 
-/* What was just made: given away, found, and with the mode that was asked for,
- * whatever the process's umask is. */
-static int adopt(struct share *s, uint64_t parent, int folder, const char *name,
-		 uint32_t mode, const struct share_user *user,
+/* The group comes from a folder with the set-group-id bit. A file system may
+ * have no owners. */
+static void give(const struct making *m, int fd)
+{
+	struct statx folder;
+	gid_t gid = m->user->gid;
+
+	if (share_stat(m->folder, "", &folder) == 0 &&
+	    folder.stx_mode & S_ISGID)
+		gid = (gid_t)-1;
+	if (fchownat(fd, "", m->user->uid, gid, AT_EMPTY_PATH) < 0)
+		return;
+}
+
+/* What was made, at @fd: given away, with the mode that was asked for whatever
+ * the process's umask is, known. Its name may be another's by now, so it is
+ * not asked for again; and what is not ours is left as it is. */
+static int adopt(struct share *s, const struct making *m, int fd, mode_t type,
 		 struct share_entry *out)
 {
-	struct share_node *p = share_node(s, parent);
-	struct share_change change = { .set = SHARE_SET_MODE, .mode = mode };
-	uint32_t now;
-	int r;
+	struct share_magic magic = share_magic(fd);
+	struct statx stx;
+	int r = share_stat(fd, "", &stx);
 
-	give(s, folder, name, user);
-	r = share_node_find(s, p, folder, name, out);
-	if (r < 0)
-		return r;
-	now = out->attr.stx.stx_mode;
-	if (S_ISLNK(now) || (now & 0777u) == (mode & 0777u))
-		return 0;
-	change.mode |= now & S_ISGID;
-	r = share_setattr(s, out->node, 0, &change, &out->attr);
-	if (r < 0)
-		share_forget(s, out->node, 1);
+	if (r == 0 && stx.stx_uid == geteuid() &&
+	    (stx.stx_mode & S_IFMT) == type) {
+		if (s->root)
+			give(m, fd);
+		if (type != S_IFLNK && (stx.stx_mode ^ m->mode) & 0777u &&
+		    fchmodat(s->proc_fd, magic.name,
+			     m->mode | (stx.stx_mode & S_ISGID), 0) < 0)
+			return -errno;
+		r = share_stat(fd, "", &stx);
+	}
+	return r < 0 ? r : share_node_of(s, m->parent, m->name, &stx, out);
+}
+
+/* The same for what is not open. */
+static int adopt_name(struct share *s, const struct making *m, mode_t type,
+		      struct share_entry *out)
+{
+	int fd = openat(m->folder, m->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 ? -errno : adopt(s, m, fd, type, out);
+
+	if (fd >= 0)
+		close(fd);
 	return r;
 }
 
@@ -82,44 +111,60 @@ int share_mkdir(struct share *s, uint64_t parent, const char *name,
 		uint32_t mode, const struct share_user *user,
 		struct share_entry *out)
 {
-	int fd = folder_for(s, parent, name);
+	struct making m;
+	int r = begin(s, &m, parent, name, share_safe_mode(mode, true), user);
 
+	if (r == 0 && mkdirat(m.folder, name, m.mode) < 0)
+		r = -errno;
+	return r < 0 ? r : adopt_name(s, &m, S_IFDIR, out);
+}
+
+int share_make_file(struct share *s, uint64_t parent, const char *name,
+		    int flags, uint32_t mode, const struct share_user *user,
+		    struct share_entry *out)
+{
+	struct making m;
+	int r = begin(s, &m, parent, name, share_safe_mode(mode, false), user);
+	int fd;
+
+	if (r < 0)
+		return r;
+	fd = openat(m.folder, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW |
+					    O_CLOEXEC | O_NOCTTY, m.mode);
 	if (fd < 0)
-		return fd;
-	mode = share_safe_mode(mode, true);
-	if (mkdirat(fd, name, mode) < 0)
 		return -errno;
-	return adopt(s, parent, fd, name, mode, user, out);
+	r = adopt(s, &m, fd, S_IFREG, out);
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
 }
 
 int share_mknod(struct share *s, uint64_t parent, const char *name,
 		uint32_t mode, const struct share_user *user,
 		struct share_entry *out)
 {
-	int fd = folder_for(s, parent, name);
+	int fd = S_ISREG(mode) ? share_make_file(s, parent, name, O_WRONLY,
+						 mode, user, out) : -EPERM;
 
 	if (fd < 0)
 		return fd;
-	if (!S_ISREG(mode))
-		return -EPERM;
-	mode = share_safe_mode(mode, false);
-	if (mknodat(fd, name, S_IFREG | mode, 0) < 0)
-		return -errno;
-	return adopt(s, parent, fd, name, mode, user, out);
+	close(fd);
+	return 0;
 }
 
 int share_symlink(struct share *s, uint64_t parent, const char *name,
 		  const char *target, const struct share_user *user,
 		  struct share_entry *out)
 {
-	int fd = folder_for(s, parent, name);
+	struct making m;
+	int r = begin(s, &m, parent, name, 0777, user);
 
-	if (fd < 0)
-		return fd;
-	if (symlinkat(target, fd, name) < 0)
-		return -errno;
-	return adopt(s, parent, fd, name, 0777, user, out);
+	if (r == 0 && symlinkat(target, m.folder, name) < 0)
+		r = -errno;
+	return r < 0 ? r : adopt_name(s, &m, S_IFLNK, out);
 }
+
+/* ---- links, moving, removing ---- */
 
 int share_link(struct share *s, uint64_t node, uint64_t parent,
 	       const char *name, struct share_entry *out)

@@ -409,33 +409,37 @@ struct share_node *share_node_at(struct share *s, int fd, const char *name)
 	return find_key(s, &key);
 }
 
-int share_node_find(struct share *s, struct share_node *parent, int fd,
-		    const char *name, struct share_entry *out)
+int share_node_of(struct share *s, struct share_node *parent, const char *name,
+		  const struct statx *stx, struct share_entry *out)
 {
-	struct share_key key;
-	struct statx stx;
-	struct share_node *n;
-	int r = share_check_name(name);
+	const struct share_key key = share_key(stx);
+	struct share_node *n = find_key(s, &key);
+	int r;
 
-	if (r == 0 && share_is_hidden(s, parent, name))
-		r = -ENOENT;
-	if (r == 0)
-		r = share_stat(fd, name, &stx);
-	if (r < 0)
-		return r;
-	key = share_key(&stx);
-	n = find_key(s, &key);
 	if (!n)
-		r = node_create(s, parent, name, &stx, &n);
+		r = node_create(s, parent, name, stx, &n);
 	else
 		r = share_node_move(s, n, parent, name);
 	if (r < 0)
 		return r;
 	n->refs++;
 	out->node = n->id;
-	out->attr.stx = stx;
+	out->attr.stx = *stx;
 	out->attr.mount = n->key.dev != parent->key.dev;
 	return 0;
+}
+
+int share_node_find(struct share *s, struct share_node *parent, int fd,
+		    const char *name, struct share_entry *out)
+{
+	struct statx stx;
+	int r = share_check_name(name);
+
+	if (r == 0 && share_is_hidden(s, parent, name))
+		r = -ENOENT;
+	if (r == 0)
+		r = share_stat(fd, name, &stx);
+	return r < 0 ? r : share_node_of(s, parent, name, &stx, out);
 }
 
 /* ---- life ---- */

@@ -88,7 +88,10 @@ int share_folder_fd(struct share *s, uint64_t id);
 int share_check_name(const char *name);
 bool share_is_hidden(const struct share *s, const struct share_node *parent,
 		     const char *name);
-/* What is called @name in @fd, the folder @parent: one reference more. */
+/* What was seen as @name in @parent: one reference more. */
+int share_node_of(struct share *s, struct share_node *parent, const char *name,
+		  const struct statx *stx, struct share_entry *out);
+/* The same, when it is to be seen; @fd is the folder's. */
 int share_node_find(struct share *s, struct share_node *parent, int fd,
 		    const char *name, struct share_entry *out);
 /* The node that is at this place; NULL: none that the guest knows. */
@@ -115,6 +118,11 @@ struct share_magic {
 	char name[16];
 };
 struct share_magic share_magic(int fd);
+/* Makes a regular file, which must not be there: a descriptor with @flags of
+ * open(2), whatever its mode forbids. */
+int share_make_file(struct share *s, uint64_t parent, const char *name,
+		    int flags, uint32_t mode, const struct share_user *user,
+		    struct share_entry *out);
 /* Bits of a mode that the host may see. */
 uint32_t share_safe_mode(uint32_t mode, bool folder);
 /* Nobody on the host shall run what a guest has written as somebody else: to be

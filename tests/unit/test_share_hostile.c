@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 
-#define RACE_MS 700
+#define RACE_MS 500
 
 static const struct share_user somebody = { 1234, 77 };
 
@@ -196,12 +196,12 @@ static void *swap(void *ctx)
 	return NULL;
 }
 
-static void race(struct racer *r, struct share_bench *t, const char *a,
-		 const char *b)
+static void race(struct racer *r, void *(*run)(void *), struct share_bench *t,
+		 const char *a, const char *b)
 {
 	*r = (struct racer){ .t = t, .a = a, .b = b,
 			     .end = clock_mono_ms() + RACE_MS };
-	assert_int_equal(pthread_create(&r->thread, NULL, swap, r), 0);
+	assert_int_equal(pthread_create(&r->thread, NULL, run, r), 0);
 }
 
 static bool racing(const struct racer *r)
@@ -226,7 +226,7 @@ static void D905_a_folder_swapped_for_a_link_meanwhile(void **state)
 	share_bench_open_small(t);
 	host_mkdir(t, "door");
 	assert_int_equal(symlinkat("../outside", t->fd, "link"), 0);
-	race(&r, t, "door", "link");
+	race(&r, swap, t, "door", "link");
 	while (racing(&r)) {
 		uint64_t n = guest_find(t, SHARE_ROOT, "door"), handle;
 
@@ -259,7 +259,7 @@ static void D905_a_file_swapped_for_a_link_meanwhile(void **state)
 
 	host_put(t, "f", "x");
 	assert_int_equal(symlinkat("../outside/secret", t->fd, "link"), 0);
-	race(&r, t, "f", "link");
+	race(&r, swap, t, "f", "link");
 	while (racing(&r)) {
 		struct share_entry e;
 		uint64_t n = guest_find(t, SHARE_ROOT, "f"), handle;
@@ -290,7 +290,7 @@ static void D906_a_file_swapped_for_a_fifo_meanwhile(void **state)
 
 	host_put(t, "f", "x");
 	assert_int_equal(mkfifoat(t->fd, "fifo", 0666), 0);
-	race(&r, t, "f", "fifo");
+	race(&r, swap, t, "f", "fifo");
 	while (racing(&r)) {
 		uint64_t n = guest_find(t, SHARE_ROOT, "f"), handle;
 		int got = share_open(t->s, n, O_RDONLY, &handle);
@@ -304,6 +304,43 @@ static void D906_a_file_swapped_for_a_fifo_meanwhile(void **state)
 	}
 	race_ends(&r);
 	assert_true(opened > 10 && refused > 10);
+}
+
+static void *plant(void *ctx)
+{
+	struct racer *r = ctx;
+	int fd = r->t->fd;
+
+	for (; !atomic_load(&r->stop); r->swaps++)
+		if (linkat(fd, r->a, fd, "bait", 0) == 0 &&
+		    renameat(fd, "bait", fd, r->b) < 0)
+			unlinkat(fd, "bait", 0);
+	return NULL;
+}
+
+/* A hard link to what is outside takes the place of what was just made. */
+static void D907_only_what_was_made_is_given_away(void **state)
+{
+	struct share_bench *t = *state;
+	struct share_entry e;
+	struct stat st;
+	struct racer r;
+
+	race(&r, plant, t, "../outside/secret", "x");
+	while (racing(&r)) {
+		if (share_symlink(t->s, SHARE_ROOT, "x", "y", &somebody, &e) ==
+		    0)
+			share_forget(t->s, e.node, 1);
+		unlinkat(t->fd, "x", 0);
+		if (share_mknod(t->s, SHARE_ROOT, "x", S_IFREG | 0666,
+				&somebody, &e) == 0)
+			share_forget(t->s, e.node, 1);
+		unlinkat(t->fd, "x", 0);
+	}
+	race_ends(&r);
+	assert_int_equal(fstatat(t->fd, "../outside/secret", &st, 0), 0);
+	assert_int_equal(st.st_uid, geteuid());
+	assert_int_equal(st.st_mode, S_IFREG | 0644);
 }
 
 /* ---- special files ---- */
@@ -405,6 +442,7 @@ int main(void)
 		TEST(D905_a_folder_swapped_for_a_link_meanwhile),
 		TEST(D905_a_file_swapped_for_a_link_meanwhile),
 		TEST(D906_a_file_swapped_for_a_fifo_meanwhile),
+		TEST(D907_only_what_was_made_is_given_away),
 		TEST(D906_special_files_are_seen_and_never_opened),
 		TEST(D906_another_kind_of_file_is_another_file),
 		TEST(D907_set_id_bits_go_before_contents_change),

@@ -89,6 +89,27 @@ static void the_group_of_a_set_group_id_folder_is_passed_on(void **state)
 	assert_int_equal(e.attr.stx.stx_gid, 99);
 }
 
+/* As git makes its objects. */
+static void a_maker_may_write_what_the_mode_forbids(void **state)
+{
+	struct share_bench *t = *state;
+	uid_t me = geteuid();
+	struct share_entry e;
+	uint64_t handle;
+	int r;
+
+	assert_int_equal(fchmod(t->fd, 0777), 0);
+	assert_int_equal(seteuid(me ? me : 1234), 0);
+	share_bench_open(t, &(struct share_config){ 0 });
+	r = share_open_new(t->s, SHARE_ROOT, "f", O_RDWR | O_EXCL, 0444,
+			   &somebody, &e, &handle);
+	assert_int_equal(seteuid(me), 0);
+	assert_int_equal(r, 0);
+	assert_int_equal(e.attr.stx.stx_mode, S_IFREG | 0444);
+	assert_int_equal(guest_write(t, handle, "text", 0), 4);
+	assert_true(host_has(t, "f", "text"));
+}
+
 static void D907_what_is_made_never_has_set_id_bits(void **state)
 {
 	struct share_bench *t = *state;
@@ -389,6 +410,7 @@ int main(void)
 		TEST(what_is_made_has_the_mode_that_was_asked_for),
 		TEST(what_is_made_belongs_to_who_asks),
 		TEST(the_group_of_a_set_group_id_folder_is_passed_on),
+		TEST(a_maker_may_write_what_the_mode_forbids),
 		TEST(D907_what_is_made_never_has_set_id_bits),
 		TEST(D907_devices_and_fifos_cannot_be_made),
 		TEST(a_symlink_is_text_and_not_followed),
