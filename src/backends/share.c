@@ -22,19 +22,20 @@
 
 /* ---- what is hidden ---- */
 
-static bool hide_name(struct share *s, int fd, const char *name)
+static int hide_name(struct share *s, int fd, const char *name)
 {
 	struct share_hidden *h = &s->hidden[s->hidden_count];
 	struct statx stx;
+	int r = share_stat(fd, "", &stx);
 
-	if (share_stat(fd, "", &stx) < 0)
-		return true; /* what cannot be seen need not be hidden */
+	if (r < 0)
+		return r;
 	h->parent = share_key(&stx);
 	h->name = strdup(name);
 	if (!h->name)
-		return false;
+		return -ENOMEM;
 	s->hidden_count++;
-	return true;
+	return 0;
 }
 
 /* Where there is no such folder, there is nothing to hide. */
@@ -46,43 +47,63 @@ static int hide(struct share *s, int root, const char *path)
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	char *folder = strndup(path, slash ? (size_t)(slash - path) : 0);
-	bool ok;
-	int fd;
+	int fd, r;
 
 	if (!folder)
 		return -ENOMEM;
 	fd = (int)syscall(SYS_openat2, root, *folder ? folder : ".", &how,
 			  sizeof(how));
+	r = fd < 0 ? -errno : hide_name(s, fd, slash ? slash + 1 : path);
 	free(folder);
-	if (fd < 0)
-		return 0;
-	ok = hide_name(s, fd, slash ? slash + 1 : path);
-	close(fd);
-	return ok ? 0 : -ENOMEM;
+	if (fd >= 0)
+		close(fd);
+	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+}
+
+/* Some folders do not tell "A" from "a", or from stranger letters: so two names
+ * of the same file are one. */
+static bool same_file(int fd, const char *a, const char *b)
+{
+	struct statx stx[2];
+	struct share_key key[2];
+
+	if (share_stat(fd, a, &stx[0]) < 0 || share_stat(fd, b, &stx[1]) < 0)
+		return false;
+	key[0] = share_key(&stx[0]);
+	key[1] = share_key(&stx[1]);
+	return share_key_same(&key[0], &key[1]);
 }
 
 bool share_is_hidden(const struct share *s, const struct share_node *parent,
-		     const char *name)
+		     int fd, const char *name)
 {
-	for (unsigned int i = 0; i < s->hidden_count; i++)
-		if (share_key_same(&s->hidden[i].parent, &parent->key) &&
-		    !strcmp(s->hidden[i].name, name))
+	for (unsigned int i = 0; i < s->hidden_count; i++) {
+		const struct share_hidden *h = &s->hidden[i];
+
+		if (share_key_same(&h->parent, &parent->key) &&
+		    (!strcmp(h->name, name) || same_file(fd, h->name, name)))
 			return true;
+	}
 	return false;
 }
 
 /* ---- life ---- */
 
-static int hide_all(struct share *s, const struct share_config *cfg, int root)
+static int hide_all(struct share *s, const struct share_config *cfg, int root,
+		    struct err *err)
 {
-	int r = 0;
-
 	s->hidden = calloc(cfg->hidden_count + 1, sizeof(*s->hidden));
 	if (!s->hidden)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < cfg->hidden_count && r == 0; i++)
-		r = hide(s, root, cfg->hidden[i]);
-	return r;
+		return err_set(err, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < cfg->hidden_count; i++) {
+		int r = hide(s, root, cfg->hidden[i]);
+
+		if (r < 0)
+			return err_set(err, r, "cannot hide %s in %s: %s",
+				       cfg->hidden[i], cfg->path,
+				       strerror(-r));
+	}
+	return 0;
 }
 
 static void set_limits(struct share *s)
@@ -127,11 +148,9 @@ int share_create(struct share **out, const struct share_config *cfg,
 		close(root);
 		goto fail;
 	}
-	r = hide_all(s, cfg, root);
-	if (r < 0) {
-		err_set(err, r, "out of memory");
+	r = hide_all(s, cfg, root, err);
+	if (r < 0)
 		goto fail;
-	}
 	s->cfg.path = NULL; /* the caller's */
 	s->cfg.hidden = NULL;
 	*out = s;

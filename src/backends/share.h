@@ -39,7 +39,9 @@ struct share_config {
 	const char *path; /* of a folder */
 	bool read_only;
 	/* Paths from the root of the tree, without a leading slash, that do
-	 * not exist for the guest. Copied. */
+	 * not exist for the guest, whatever is there; and no other name that
+	 * the same folder has for them. Folders on the way are those of now.
+	 * Copied. */
 	const char *const *hidden;
 	unsigned int hidden_count;
 	unsigned int nodes;   /* at most; 0: a million */

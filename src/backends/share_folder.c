@@ -78,7 +78,7 @@ int share_read_folder(struct share *s, uint64_t handle, uint64_t at,
 		if (!d)
 			return -errno;
 		at = (uint64_t)d->d_off;
-	} while (share_is_hidden(s, h->node, d->d_name));
+	} while (share_is_hidden(s, h->node, h->fd, d->d_name));
 	*out = (struct share_dirent){ .ino = d->d_ino, .next = at,
 				      .type = d->d_type, .name = d->d_name };
 	return 1;

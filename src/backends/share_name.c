@@ -28,14 +28,15 @@ int share_check_name(const char *name)
 /* A folder in which @name may be changed: its descriptor. */
 static int folder_for(struct share *s, uint64_t parent, const char *name)
 {
-	struct share_node *n = share_node(s, parent);
-	int r = share_check_name(name);
+	int fd = share_check_name(name);
 
-	if (r == 0 && s->cfg.read_only)
-		r = -EROFS;
-	if (r == 0 && n && share_is_hidden(s, n, name))
-		r = -EACCES;
-	return r < 0 ? r : share_folder_fd(s, parent);
+	if (fd == 0 && s->cfg.read_only)
+		fd = -EROFS;
+	if (fd == 0)
+		fd = share_folder_fd(s, parent);
+	if (fd >= 0 && share_is_hidden(s, share_node(s, parent), fd, name))
+		fd = -EACCES;
+	return fd;
 }
 
 /* ---- making ---- */

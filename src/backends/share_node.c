@@ -435,7 +435,7 @@ int share_node_find(struct share *s, struct share_node *parent, int fd,
 	struct statx stx;
 	int r = share_check_name(name);
 
-	if (r == 0 && share_is_hidden(s, parent, name))
+	if (r == 0 && share_is_hidden(s, parent, fd, name))
 		r = -ENOENT;
 	if (r == 0)
 		r = share_stat(fd, name, &stx);

@@ -86,8 +86,9 @@ int share_node_fd(struct share *s, struct share_node *n);
 int share_folder_fd(struct share *s, uint64_t id);
 /* 0, or what is wrong with a component. */
 int share_check_name(const char *name);
+/* @fd: of that folder. */
 bool share_is_hidden(const struct share *s, const struct share_node *parent,
-		     const char *name);
+		     int fd, const char *name);
 /* What was seen as @name in @parent: one reference more. */
 int share_node_of(struct share *s, struct share_node *parent, const char *name,
 		  const struct statx *stx, struct share_entry *out);

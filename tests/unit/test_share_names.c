@@ -15,13 +15,6 @@
 
 static const struct share_user somebody = { 1234, 77 };
 
-static int make_folder(struct share_bench *t, const char *name)
-{
-	struct share_entry e;
-
-	return share_mkdir(t->s, SHARE_ROOT, name, 0755, &somebody, &e);
-}
-
 static int rename_to(struct share_bench *t, const char *from, const char *to,
 		     unsigned int flags)
 {
@@ -330,76 +323,6 @@ static void an_exchange_swaps_both_places(void **state)
 	assert_int_equal(guest_find(t, SHARE_ROOT, "d"), a);
 }
 
-static void what_is_read_only_cannot_be_changed(void **state)
-{
-	struct share_bench *t = *state;
-	const struct share_config cfg = { .read_only = true };
-	const struct share_change c = { .set = SHARE_SET_MODE, .mode = 0600 };
-	struct share_entry e;
-	struct share_attr attr;
-	uint64_t a, handle;
-	char buf[4];
-
-	host_put(t, "a", "x");
-	share_bench_open(t, &cfg);
-	assert_true(share_read_only(t->s));
-	a = guest_find(t, SHARE_ROOT, "a");
-	assert_int_equal(make_folder(t, "d"), -EROFS);
-	assert_int_equal(share_link(t->s, a, SHARE_ROOT, "b", &e), -EROFS);
-	assert_int_equal(share_remove(t->s, SHARE_ROOT, "a", false), -EROFS);
-	assert_int_equal(rename_to(t, "a", "b", 0), -EROFS);
-	assert_int_equal(share_setattr(t->s, a, 0, &c, &attr), -EROFS);
-	assert_int_equal(share_open(t->s, a, O_RDWR, &handle), -EROFS);
-	assert_int_equal(share_open(t->s, a, O_RDONLY | O_TRUNC, &handle),
-			 -EROFS);
-	assert_int_equal(share_setxattr(t->s, a, "user.x", "1", 1, 0), -EROFS);
-	assert_int_equal(share_removexattr(t->s, a, "user.x"), -EROFS);
-	handle = guest_open(t, a, O_RDONLY);
-	assert_int_equal(guest_write(t, handle, "y", 0), -EBADF);
-	assert_int_equal(share_allocate(t->s, handle, 0, 0, 100), -EBADF);
-	assert_int_equal(share_copy(t->s, handle, 0, handle, 4, 1), -EBADF);
-	assert_int_equal(guest_read(t, handle, buf, 4, 0), 1);
-	assert_true(host_has(t, "a", "x"));
-}
-
-static void hidden_names_do_not_exist(void **state)
-{
-	static const char *const names[] = { "h", "d/deep", "l/via", "no/x" };
-	struct share_bench *t = *state;
-	const struct share_config cfg = { .hidden = names, .hidden_count = 4 };
-	struct share_entry e;
-	uint64_t d, handle;
-
-	host_put(t, "h", "hidden");
-	host_mkdir(t, "d");
-	host_put(t, "d/deep", "hidden");
-	host_put(t, "d/via", "hidden");
-	host_put(t, "d/h", "seen");
-	assert_int_equal(symlinkat("d", t->fd, "l"), 0);
-	share_bench_open(t, &cfg);
-	d = guest_find(t, SHARE_ROOT, "d");
-	assert_int_equal(guest_look(t, SHARE_ROOT, "h"), -ENOENT);
-	assert_int_equal(guest_look(t, d, "deep"), -ENOENT);
-	assert_int_equal(guest_look(t, d, "via"), -ENOENT);
-	assert_int_equal(guest_look(t, d, "h"), 0);
-	assert_int_equal(guest_count(t, SHARE_ROOT), 2);
-	assert_int_equal(guest_count(t, d), 1);
-	assert_int_equal(make_folder(t, "h"), -EACCES);
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "h", O_RDWR, 0600,
-					&somebody, &e, &handle), -EACCES);
-	assert_int_equal(share_remove(t->s, d, "deep", false), -EACCES);
-	assert_int_equal(share_rename(t->s, d, "h", d, "deep", 0), -EACCES);
-	assert_int_equal(share_rename(t->s, d, "deep", d, "x", 0), -EACCES);
-	assert_int_equal(share_link(t->s, guest_find(t, d, "h"), d, "via", &e),
-			 -EACCES);
-	/* Its folder may get another name. */
-	assert_int_equal(rename_to(t, "d", "moved", 0), 0);
-	assert_int_equal(guest_look(t, d, "deep"), -ENOENT);
-	assert_int_equal(share_open_folder(t->s, d, &handle), 0);
-	assert_int_equal(share_lookup_in(t->s, handle, "deep", &e), -ENOENT);
-	assert_true(host_has(t, "moved/deep", "hidden"));
-}
-
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, share_bench_setup, \
 					share_bench_teardown)
@@ -420,8 +343,6 @@ int main(void)
 		TEST(a_rename_takes_what_is_known_along),
 		TEST(D912_renames_that_make_no_sense_fail),
 		TEST(an_exchange_swaps_both_places),
-		TEST(what_is_read_only_cannot_be_changed),
-		TEST(hidden_names_do_not_exist),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
