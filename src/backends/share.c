@@ -113,6 +113,7 @@ static void set_limits(struct share *s)
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	files = min_u64(limit.rlim_cur, 1u << 20);
+	files /= s->cfg.servers ? s->cfg.servers : 1;
 	s->cached_max = (unsigned int)min_u64(files / 8, CACHED_MAX);
 	if (s->cached_max < CACHED_MIN)
 		s->cached_max = CACHED_MIN;

@@ -45,7 +45,10 @@ struct share_config {
 	const char *const *hidden;
 	unsigned int hidden_count;
 	unsigned int nodes;   /* at most; 0: a million */
-	unsigned int handles; /* at most; 0: half of the process's limit */
+	unsigned int handles; /* at most; 0: half of the descriptors it has */
+	/* How many servers this process has: together they leave a quarter of
+	 * its descriptors to others. 0: one. */
+	unsigned int servers;
 };
 
 /* Who asks: new files are his. As root they get these ids; else they are the

@@ -282,6 +282,7 @@ static int add_share(struct board *board, unsigned int i,
 		.read_only = c->read_only,
 		.hidden = hidden,
 		.hidden_count = c->hidden,
+		.servers = board->cfg->shares,
 	};
 	const struct fs_config front = {
 		.tag = c->tag,

@@ -81,16 +81,22 @@ void share_bench_open(struct share_bench *t, const struct share_config *cfg)
 	assert_int_equal(share_create(&t->s, &mine, &t->err), 0);
 }
 
-void share_bench_open_small(struct share_bench *t)
+void share_bench_open_with(struct share_bench *t, unsigned int files,
+			   const struct share_config *cfg)
 {
 	struct rlimit limit, less;
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	less = limit;
-	less.rlim_cur = 128;
+	less.rlim_cur = files;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
-	share_bench_open(t, &(struct share_config){ 0 });
+	share_bench_open(t, cfg);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+void share_bench_open_small(struct share_bench *t)
+{
+	share_bench_open_with(t, 128, &(struct share_config){ 0 });
 }
 
 /* ---- the host ---- */

@@ -33,7 +33,10 @@ int share_bench_setup(void **state);
 int share_bench_teardown(void **state);
 /* Another server; the path in @cfg is filled in. */
 void share_bench_open(struct share_bench *t, const struct share_config *cfg);
-/* One that keeps no more than 16 descriptors of what is merely known. */
+/* One that thinks the process may have @files open. With 128 it keeps no more
+ * than 16 of what is merely known. */
+void share_bench_open_with(struct share_bench *t, unsigned int files,
+			   const struct share_config *cfg);
 void share_bench_open_small(struct share_bench *t);
 /* Descriptors of this process. */
 unsigned int share_bench_files(void);

@@ -310,6 +310,19 @@ static void D913_thousands_of_nodes_take_few_descriptors(void **state)
 	}
 }
 
+static void D908_servers_share_the_limit_of_open_files(void **state)
+{
+	struct share_bench *t = *state;
+	const struct share_config cfg = { .servers = 4 };
+	uint64_t handle;
+	int n = 0;
+
+	share_bench_open_with(t, 1024, &cfg);
+	while (share_open_folder(t->s, SHARE_ROOT, &handle) == 0)
+		n++;
+	assert_int_equal(n, 128);
+}
+
 /* Deeper than there are descriptors, and than a way is followed. */
 static void a_place_too_deep_to_be_found_again_is_an_error(void **state)
 {
@@ -448,6 +461,7 @@ int main(void)
 		TEST(another_file_system_in_the_tree_is_told),
 		TEST(D915_nodes_have_a_limit),
 		TEST(D908_handles_have_a_limit_and_numbers_once),
+		TEST(D908_servers_share_the_limit_of_open_files),
 		TEST(D913_thousands_of_nodes_take_few_descriptors),
 		TEST(a_place_too_deep_to_be_found_again_is_an_error),
 		TEST(a_file_that_was_replaced_is_stale),
