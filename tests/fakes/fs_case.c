@@ -180,6 +180,13 @@ void fs_post(struct fs_case *t, const struct fs_req *req)
 	post(t, queue_of(req), &buf, 1);
 }
 
+void fs_post_bufs(struct fs_case *t, const struct fs_req *req,
+		  const struct driver_buf *bufs, unsigned int count)
+{
+	put_request(t, req, driver_ram_at(&t->ram, t->small, 4096));
+	post(t, queue_of(req), bufs, count);
+}
+
 void fs_reap(struct fs_case *t, unsigned int queue)
 {
 	struct driver_done d;

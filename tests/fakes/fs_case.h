@@ -70,6 +70,9 @@ struct fs_answer fs_send(struct fs_case *t, const struct fs_req *req);
 /* Only posts it and rings; takes one back, whatever came of it. Of FORGET's
  * kind: its bytes lie apart from those of fs_send(). */
 void fs_post(struct fs_case *t, const struct fs_req *req);
+/* The request is at t->small; what is posted is @bufs. */
+void fs_post_bufs(struct fs_case *t, const struct fs_req *req,
+		  const struct driver_buf *bufs, unsigned int count);
 void fs_reap(struct fs_case *t, unsigned int queue);
 /* The usual ones: with fixed bytes only; with a name behind them. */
 struct fs_answer fs_ask(struct fs_case *t, uint32_t opcode, uint64_t node,

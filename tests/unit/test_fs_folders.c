@@ -225,6 +225,37 @@ static void DF02_a_batch_is_as_long_as_it_is_and_not_as_it_says(void **state)
 	assert_int_equal(fs_send(t, &req).len, 0);
 }
 
+/* The same buffer can be in a request many times: gigabytes cost a guest
+ * nothing. */
+static void DF02_a_batch_has_a_limit(void **state)
+{
+	struct fs_case *t = *state;
+	const uint32_t head = 40 + sizeof(struct fuse_batch_forget_in);
+	struct fuse_forget_one one = { .count = le64_put(1) };
+	uint64_t gpa = driver_ram_alloc(&t->ram, 4096, 4096), f;
+	struct fs_req req = { .opcode = FUSE_BATCH_FORGET };
+	struct driver_buf bufs[] = { { t->small, head, false },
+				     { gpa, 1u << 20, false },
+				     { gpa, 16, false } };
+
+	fs_case_init(t, 0);
+	host_put(t->host, "f", "x");
+	f = fs_find(t, SHARE_ROOT, "f");
+	one.node = le64_put(f);
+	bufs[1].gpa = driver_ram_alloc(&t->ram, 1u << 20, 4096);
+	memcpy(driver_ram_at(&t->ram, gpa, 16), &one, sizeof(one));
+	req.arg = &(struct fuse_batch_forget_in){ { { 0xff, 0xff, 0xff } } };
+	req.arg_len = sizeof(struct fuse_batch_forget_in);
+	for (uint32_t less = 0; less <= 16; less += 16) {
+		bufs[1].len = (1u << 20) - less;
+		req.claim = head + bufs[1].len + 16;
+		fs_post_bufs(t, &req, bufs, 3);
+		fs_reap(t, FS_REQUESTS);
+		assert_int_equal(fs_ask(t, FUSE_GETATTR, f, NULL, 0).error,
+				 less ? -ESTALE : 0);
+	}
+}
+
 /* Two queues, and nobody waits for the other's answers. */
 static void DF06_lookups_and_forgetting_at_once_agree(void **state)
 {
@@ -404,6 +435,7 @@ int main(void)
 		BOTH(a_folder_may_be_made_sure_of),
 		BOTH(DF02_forgetting_has_no_answer_and_never_too_much),
 		BOTH(DF02_a_batch_is_as_long_as_it_is_and_not_as_it_says),
+		BOTH(DF02_a_batch_has_a_limit),
 		BOTH(DF06_lookups_and_forgetting_at_once_agree),
 		BOTH(DF03_the_urgent_queue_and_interrupts_do_no_harm),
 		BOTH(DF02_numbers_that_were_never_given_out_are_stale),

@@ -18,6 +18,7 @@
 #define QUEUES      2
 #define BUDGET      32
 #define PAGE        4096u
+#define FORGET_MAX  65536u /* of one request; what is more was not meant */
 #define NO_REPLY    INT64_MAX
 #define ERRNO_MAX   4095
 
@@ -215,6 +216,7 @@ static void forget_many(struct fs_call *call)
 		return;
 	count = min_u64(le32_get(in.count),
 			(call->in_len - head) / sizeof(one));
+	count = min_u64(count, FORGET_MAX);
 	for (uint64_t i = 0; i < count; i++) {
 		if (!chain_read(call->chain, head + i * sizeof(one), &one,
 				sizeof(one)))
