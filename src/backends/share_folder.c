@@ -48,10 +48,12 @@ int share_open_folder(struct share *s, uint64_t node, uint64_t *handle)
 	return share_handle_add(s, n, fd, dir, handle);
 }
 
-/* The next one of the host's; NULL: the end, or an error in errno. */
+/* The next one of the host's; NULL: the end, or an error in errno. One that was
+ * read may not have fitted, and is asked for again; but who begins again wants
+ * to see what is new. */
 static struct dirent *next_entry(struct share_handle *h, uint64_t at)
 {
-	if (h->last && h->last_at == at)
+	if (at && h->last && h->last_at == at)
 		return h->last;
 	if (at != h->next)
 		seekdir(h->dir, (long)at);

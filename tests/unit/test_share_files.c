@@ -240,6 +240,22 @@ static void a_long_folder_is_read_from_any_place(void **state)
 	assert_int_equal(share_sync(t->s, handle, false), 0);
 }
 
+static void a_folder_read_from_its_beginning_again_is_read_anew(void **state)
+{
+	struct share_bench *t = *state;
+	struct share_dirent d;
+	uint64_t handle;
+	int n = 0;
+
+	host_put(t, "old", "");
+	assert_int_equal(share_open_folder(t->s, SHARE_ROOT, &handle), 0);
+	assert_int_equal(share_read_folder(t->s, handle, 0, &d), 1);
+	host_put(t, "new", "");
+	for (d.next = 0; share_read_folder(t->s, handle, d.next, &d) > 0;)
+		n++;
+	assert_int_equal(n, 4);
+}
+
 static void folders_and_files_are_no_handles_of_each_other(void **state)
 {
 	struct share_bench *t = *state;
@@ -370,6 +386,7 @@ int main(void)
 		TEST(D913_a_file_that_shrinks_under_a_reader_is_short),
 		TEST(a_size_is_set_through_an_open_file_too),
 		TEST(a_long_folder_is_read_from_any_place),
+		TEST(a_folder_read_from_its_beginning_again_is_read_anew),
 		TEST(folders_and_files_are_no_handles_of_each_other),
 		TEST(D910_offsets_that_were_never_told_do_no_harm),
 		TEST(attributes_of_users_can_be_had),
