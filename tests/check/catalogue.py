@@ -29,13 +29,14 @@ OUTCOMES = ('OK', 'IGN', 'REQ', 'DROP', 'NRST', 'FOK', 'REF', 'LIM', 'STOP')
 
 # Groups that are complete, and how many entries they have.
 FULL = {'Q': 30, 'P': 14, 'T': 34, 'DB': 16, 'DN': 14, 'DC': 8, 'DR': 4,
-        'DV': 15, 'DL': 8}
+        'DV': 15, 'DL': 8, 'D9': 16, 'DF': 6}
 # Groups that are not: rows are welcome, gaps are told and no violation.
 PART = {'B': 16, 'G': 18, 'I': 12}
-UNUSED = {'T33'}
+# No entry, or one about 9P only.
+UNUSED = {'T33', 'D901', 'D902', 'D904', 'D911'}
 
 # A test function with ids before its sentence.
-NAMED = re.compile(r'^static void ((?:[A-Z]+[0-9]{2}_)+)(\w*)\(', re.MULTILINE)
+NAMED = re.compile(r'^static void ((?:[A-Z]+[0-9]{2,3}_)+)(\w*)\(', re.MULTILINE)
 
 # Entries about features that are not offered. The remark says which one, and
 # the tests show that it is not.
@@ -220,6 +221,9 @@ PLANTS = (
     (lambda text: text, None),
     (lambda text: re.sub(r'\nQ07\t.*', '', text), 'Q07 has no row'),
     (lambda text: re.sub(r'\nDL08\t.*', '', text), 'DL08 has no row'),
+    (lambda text: re.sub(r'\nD905\t.*', '', text), 'D905 has no row'),
+    (change('tests', 'fuzz:blk', 'D910'), 'told_do_no_harm is missing'),
+    (lambda text: text + 'D901\ta\tOK\tfuzz:blk\t\n', 'is no id'),
     (lambda text: text + text.split('\n')[1] + '\n', 'a second time'),
     (lambda text: text + 'Q31\ta\tOK\tfuzz:blk\t\n', 'is no id'),
     (lambda text: text + 'T33\ta\tOK\tfuzz:blk\t\n', 'is no id'),

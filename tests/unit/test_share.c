@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -323,6 +324,32 @@ static void D908_servers_share_the_limit_of_open_files(void **state)
 	assert_int_equal(n, 128);
 }
 
+static void D913_without_descriptors_requests_fail_and_no_more(void **state)
+{
+	struct share_bench *t = *state;
+	struct rlimit limit, none;
+	struct share_attr a;
+	uint64_t d, f, handle;
+
+	host_mkdir(t, "d");
+	host_put(t, "d/f", "x");
+	d = guest_find(t, SHARE_ROOT, "d");
+	f = guest_find(t, d, "f");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(share_getattr(t->s, f, &a), -EMFILE);
+	assert_int_equal(share_open(t->s, f, O_RDONLY, &handle), -EMFILE);
+	assert_int_equal(share_open_folder(t->s, d, &handle), -EMFILE);
+	assert_int_equal(share_open_folder(t->s, SHARE_ROOT, &handle),
+			 -EMFILE);
+	assert_int_equal(guest_look(t, SHARE_ROOT, "d"), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(share_getattr(t->s, f, &a), 0);
+	assert_int_equal(share_close(t->s, guest_open(t, f, O_RDONLY)), 0);
+}
+
 /* Deeper than there are descriptors, and than a way is followed. */
 static void a_place_too_deep_to_be_found_again_is_an_error(void **state)
 {
@@ -463,6 +490,7 @@ int main(void)
 		TEST(D908_handles_have_a_limit_and_numbers_once),
 		TEST(D908_servers_share_the_limit_of_open_files),
 		TEST(D913_thousands_of_nodes_take_few_descriptors),
+		TEST(D913_without_descriptors_requests_fail_and_no_more),
 		TEST(a_place_too_deep_to_be_found_again_is_an_error),
 		TEST(a_file_that_was_replaced_is_stale),
 		TEST(D916_a_root_that_was_moved_or_replaced_stays_the_root),
