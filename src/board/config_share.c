@@ -18,6 +18,19 @@ static int parse_cache(struct config_share *s, const char *v, struct err *e)
 	return r;
 }
 
+/* One that ends in them would hide nothing. */
+static bool has_dots(const char *path)
+{
+	size_t len;
+
+	for (; *path; path += len + (path[len] == '/')) {
+		len = strcspn(path, "/");
+		if ((len == 1 || len == 2) && strspn(path, ".") >= len)
+			return true;
+	}
+	return false;
+}
+
 /* A path from the root of the tree: how one begins and ends is the same. */
 static int add_hidden(struct config_share *s, const char *v, struct err *e)
 {
@@ -27,6 +40,9 @@ static int add_hidden(struct config_share *s, const char *v, struct err *e)
 	if (s->hidden == CONFIG_MAX_HIDDEN)
 		return err_set(e, -EINVAL, "more than %d times hide",
 			       CONFIG_MAX_HIDDEN);
+	if (has_dots(v))
+		return err_set(e, -EINVAL,
+			       "hide takes a path without \".\" and \"..\"");
 	v += strspn(v, "/");
 	len = strlen(v);
 	while (len && v[len - 1] == '/')
