@@ -215,8 +215,12 @@ static void drain(struct pump *p)
 	struct pollfd set[2];
 
 	for (;;) {
-		while (move(p, &p->out) | move(p, &p->err))
-			;
+		bool moved;
+
+		do {
+			moved = move(p, &p->out);
+			moved = move(p, &p->err) || moved;
+		} while (moved);
 		watch(&set[0], &p->out);
 		watch(&set[1], &p->err);
 		if (p->out.start == p->out.end && p->err.start == p->err.end)

@@ -68,15 +68,25 @@ static const char *skip_prefix(const char *s)
 	return s;
 }
 
+/* What a program writes at the same time may be in the middle of the line: then
+ * its end tells, or the way to it in the trace. Only of the kernel's lines. */
+static bool is_panic(const char *line, const char *text)
+{
+	if (starts_with(text, "Kernel panic - not syncing"))
+		return true;
+	return text != line && (strstr(text, "panic - not syncing: ") ||
+				starts_with(text, "panic+0x"));
+}
+
 static void recognise(const struct console_watch *w, const char *line)
 {
 	const char *text = skip_prefix(line);
 	enum console_event event;
 
-	if (starts_with(text, "Kernel panic - not syncing"))
-		event = CONSOLE_PANIC;
-	else if (starts_with(text, "---[ end Kernel panic"))
+	if (starts_with(text, "---[ end Kernel panic"))
 		event = CONSOLE_PANIC_END;
+	else if (is_panic(line, text))
+		event = CONSOLE_PANIC;
 	else if (starts_with(text, "Run /") &&
 		 ends_with(text, " as init process"))
 		event = CONSOLE_USER_SPACE;

@@ -48,6 +48,23 @@ static void feed(struct bench *b, const char *text)
 	console_watch_feed(&b->watch, (const uint8_t *)text, strlen(text));
 }
 
+/* A program on another CPU wrote in the middle of it. */
+static void a_panic_line_may_be_mangled(void **state)
+{
+	static const char *const line[] = {
+		"[    2.217887] KeVIREO-MODE: panirnel panic - not syncing: x\n",
+		"[    2.244198]  panic+0x118/0x2f4\n",
+	};
+	struct bench *b = *state;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(line); i++) {
+		b->events = 0;
+		feed(b, line[i]);
+		assert_int_equal(b->events, 1);
+		assert_int_equal(b->event, CONSOLE_PANIC);
+	}
+}
+
 static void kernel_lines_are_recognised_behind_any_prefix(void **state)
 {
 	static const char *const prefix[] = {
@@ -90,7 +107,8 @@ static void other_lines_are_not_recognised(void **state)
 		"[    1.] Kernel panic - not syncing: no fraction",
 		"[    1.5 Kernel panic - not syncing: no end",
 		"[T] Kernel panic - not syncing: no number",
-		"[1.0][2.0][3.0] Kernel panic - not syncing: three",
+		"panic+0x118/0x2f4",
+		"KeHELLOrnel panic - not syncing: no time",
 		" Kernel panic - not syncing: a blank", "[", "[ ", "[1", "[1.",
 		"Run init as init process", "Run /init as", "Run /",
 		"run /init as init process", "Run /init as init process now",
@@ -180,6 +198,7 @@ static void endless_line_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(a_panic_line_may_be_mangled),
 		T(kernel_lines_are_recognised_behind_any_prefix),
 		T(other_lines_are_not_recognised),
 		T(bytes_may_come_one_by_one),
