@@ -464,6 +464,10 @@ static void vm_rows(struct vireo_vm *vm,
 	time_row(fn, ctx, "first exit", vm->created_ns,
 		 vm->total.first_exit_ns);
 	time_row(fn, ctx, "user space", vm->created_ns, user_space);
+	if (vm->command)
+		time_row(fn, ctx, "guest init",
+			 command_began_us(vm->command) * 1000,
+			 command_started_us(vm->command) * 1000);
 	time_row(fn, ctx, "run", started, ended);
 	fn(ctx, &row);
 	/* The console's lock comes before the VM's: a line may be a panic. */

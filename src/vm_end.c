@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/num.h"
 
 #define PANIC_GRACE_NS (2000 * VM_NS_PER_MS) /* for lines after the panic */
 
@@ -223,12 +224,14 @@ void vm_on_idle(void *ctx, uint32_t events)
 	struct vireo_vm *vm = ctx;
 	uint64_t limit = vm->cfg->idle_timeout_ms * VM_NS_PER_MS;
 	uint64_t last = __atomic_load_n(&vm->output_ns, __ATOMIC_RELAXED);
-	uint64_t quiet = clock_mono_ns() - last;
+	uint64_t quiet;
 
+	if (vm->command)
+		last = max_u64(last, command_output_ns(vm->command));
+	quiet = clock_mono_ns() - last;
 	if (quiet >= limit)
 		vm_request_end(vm, VIREO_DEADLINE, 0,
-			       "no console output for too long "
-			       "(--idle-timeout)");
+			       "no output for too long (--idle-timeout)");
 	else
 		loop_arm(vm->idle, limit - quiet);
 }

@@ -37,6 +37,14 @@ static void say(const char *what, int error)
 	write_all(1, line, strlen(line));
 }
 
+static void set_name(void)
+{
+	const char *name = conf_get(&conf, "hostname");
+
+	if (*name)
+		SYS2(sethostname, name, strlen(name));
+}
+
 static int prepare(const char **what, int *words)
 {
 	int r = mount_basics(what);
@@ -49,8 +57,11 @@ static int prepare(const char **what, int *words)
 	*words = host_connect(PORT_WORDS);
 	if (*words < 0)
 		return *words;
+	set_name();
 	r = mount_root(&conf, what);
-	return r ? r : mount_volumes(&conf, what);
+	if (!r)
+		r = mount_volumes(&conf, what);
+	return r ? r : start_network(&conf, what);
 }
 
 void init_main(void);

@@ -8,7 +8,9 @@
  *	root=TAG          the share that is the root; read-only below, with a
  *	                  throwaway layer above
  *	volume=TAG DIR    a share, mounted at DIR
- *	out...            see run.c: uid, gid, group, dir, env, arg, tty
+ *	net=ADDRESS ...   see net.c
+ *	hostname=NAME
+ *	arg...            see run.c: uid, gid, group, dir, env, arg, tty
  *
  * It talks to the host over sockets (AF_VSOCK, host 2): the first port is for
  * words, the others are the command's streams.
@@ -41,6 +43,9 @@ int mount_basics(const char **what);
 int load_modules(const struct conf *conf, const char **what);
 int mount_root(const struct conf *conf, const char **what);
 int mount_volumes(const struct conf *conf, const char **what);
+
+/* net.c: the same. */
+int start_network(const struct conf *conf, const char **what);
 
 /* host.c: a connection to the host, or -errno. */
 int host_connect(unsigned int port);

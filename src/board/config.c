@@ -72,6 +72,10 @@ int config_check(const struct config *cfg, struct err *err)
 	if (!cfg->kernel[0] && !cfg->command.args.count)
 		return err_set_key(err, -EINVAL, "kernel",
 				   "no kernel given (add --kernel FILE)");
+	if (cfg->restart && cfg->command.args.count)
+		return err_set_key(err, -EINVAL, "on-reboot",
+				   "on-reboot: a command runs once (leave "
+				   "restart out)");
 	if (cfg->pit && cfg->irqchip == KVM_IRQ_SPLIT)
 		return err_set_key(err, -EINVAL, "pit",
 				   "pit: not with irqchip=split (leave one of the "

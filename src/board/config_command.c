@@ -82,6 +82,11 @@ int config_parse_rootfs(struct config *c, const char *v, struct err *e)
 			  "rootfs", e);
 }
 
+int config_parse_out(struct config *c, const char *v, struct err *e)
+{
+	return parse_text(c->command.out, sizeof(c->command.out), v, "out", e);
+}
+
 /* HOST:GUEST[:ro]; the guest's part is absolute, so the first ":/" divides. */
 int config_parse_volume(struct config *c, const char *v, struct err *e)
 {

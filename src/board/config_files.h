@@ -54,6 +54,7 @@ struct config_command {
 	uint32_t gid;
 	bool tty;
 	char rootfs[CONFIG_PATH_MAX]; /* "": / */
+	char out[CONFIG_PATH_MAX];    /* at /out; "": none */
 	unsigned int volumes;
 	struct config_volume volume[CONFIG_MAX_VOLUMES];
 	unsigned int hidden;

@@ -38,6 +38,8 @@ struct opts {
 	bool help;
 	const char *help_topic; /* an option's name, or NULL */
 	const char *log_path;
+	const char *report_path; /* NULL: none */
+	const char *report_form; /* NULL: json */
 	char **command; /* what follows "--", or NULL */
 };
 
@@ -52,6 +54,12 @@ const struct vireo_key *option_find(const char *name);
  * caller calls opts_finish() in either case. */
 bool opts_parse(struct opts *opts, int argc, char **argv);
 void opts_finish(struct opts *opts);
+
+/* ---- reports (report.c) ---- */
+
+/* When one is wanted. False: a message has been printed. */
+bool report_write(const struct opts *opts, const struct vireo_end *end,
+		  double seconds);
 
 /* ---- commands (run_command.c) ---- */
 

@@ -42,6 +42,19 @@ static const struct vireo_key own[] = {
 	  .help = "The file is appended to.",
 	  .example = "--log vireo.log --log-level debug",
 	  .advanced = true },
+	{ .name = "report",
+	  .arg = "FILE",
+	  .summary = "write how the run ended to a file, for programs",
+	  .help = "Verdict, exit code, status, signal, detail, command, kernel "
+		  "and seconds; whatever the end was.",
+	  .example = "--report report.json -- make test",
+	  .advanced = true },
+	{ .name = "report-format",
+	  .arg = "json|junit|tap",
+	  .summary = "the form of --report (default: json)",
+	  .help = "junit and tap have one test: the command.",
+	  .example = "--report-format junit",
+	  .advanced = true },
 	{ .name = "quiet",
 	  .summary = "say nothing on stderr about how the guest ended",
 	  .help = "The exit status tells it. Errors that keep the VM from "
@@ -149,6 +162,19 @@ static bool use_kvm_fd(struct opts *opts, const char *word)
 	return true;
 }
 
+static bool set_form(struct opts *opts, const char *word)
+{
+	static const char *const forms[] = { "json", "junit", "tap" };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (!strcmp(word, forms[i]))
+			opts->report_form = forms[i];
+	if (opts->report_form)
+		return true;
+	message("--report-format: \"%s\" is not json, junit or tap", word);
+	return false;
+}
+
 static bool set_own(struct opts *opts, const char *name, const char *value)
 {
 	if (!strcmp(name, "config"))
@@ -161,6 +187,10 @@ static bool set_own(struct opts *opts, const char *name, const char *value)
 		opts->quiet = true;
 	else if (!strcmp(name, "log"))
 		opts->log_path = value;
+	else if (!strcmp(name, "report"))
+		opts->report_path = value;
+	else if (!strcmp(name, "report-format"))
+		return set_form(opts, value);
 	return true;
 }
 

@@ -443,6 +443,7 @@ static int run_vm(struct run *run)
 	struct vireo_error err;
 	struct vireo_end end;
 	bool raw = run->keys_out >= 0;
+	uint64_t start_ms = now_ms();
 
 	if (vireo_create(&run->vm, run->opts.cfg, &err) < 0)
 		return message_error(&err);
@@ -459,6 +460,9 @@ static int run_vm(struct run *run)
 		;
 	if (vireo_wait(run->vm, -1, &end) < 0)
 		return EXIT_USAGE;
+	if (!report_write(&run->opts, &end,
+			  (double)(now_ms() - start_ms) / 1000))
+		end.exit_code = EXIT_USAGE;
 	return finish_run(run, &end);
 }
 

@@ -5,10 +5,11 @@
  */
 #include "cli/cli.h"
 
-#include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Carried over; and LC_*. */
@@ -110,6 +111,17 @@ static bool carry_user(struct opts *opts)
 	return set(opts, "user", user);
 }
 
+/* Made when it does not exist, as build tools do. */
+static bool make_out(const struct opts *opts)
+{
+	const char *out = vireo_config_get(opts->cfg, "out", 0);
+
+	if (!out || mkdir(out, 0777) == 0 || errno == EEXIST)
+		return true;
+	message("--out: %s: %s", out, strerror(errno));
+	return false;
+}
+
 bool command_options(struct opts *opts)
 {
 	for (char **word = opts->command; word && *word; word++)
@@ -122,7 +134,7 @@ bool command_options(struct opts *opts)
 		return false;
 	if (!is_set(opts, "memory") && !set(opts, "memory", "1G"))
 		return false;
-	return carry_folder(opts) && carry_user(opts) &&
+	return make_out(opts) && carry_folder(opts) && carry_user(opts) &&
 	       carry_variables(opts) && hide_secrets(opts);
 }
 

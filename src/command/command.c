@@ -332,12 +332,28 @@ bool command_has_ended(struct command *c)
 	return known;
 }
 
-uint64_t command_began_us(const struct command *c)
+uint64_t command_output_ns(struct command *c)
 {
-	return c->began_us;
+	return max_u64(atomic_load(&c->relay[1].last_ns),
+		       atomic_load(&c->relay[2].last_ns));
 }
 
-uint64_t command_started_us(const struct command *c)
+static uint64_t read_time(struct command *c, const uint64_t *us)
 {
-	return c->started_us;
+	uint64_t value;
+
+	pthread_mutex_lock(&c->lock);
+	value = *us;
+	pthread_mutex_unlock(&c->lock);
+	return value;
+}
+
+uint64_t command_began_us(struct command *c)
+{
+	return read_time(c, &c->began_us);
+}
+
+uint64_t command_started_us(struct command *c)
+{
+	return read_time(c, &c->started_us);
 }

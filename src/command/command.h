@@ -45,9 +45,12 @@ bool command_has_ended(struct command *c);
 /* A signal for the command, or the size of its terminal. Any thread. */
 void command_signal(struct command *c, int number);
 void command_resize(struct command *c, unsigned int cols, unsigned int rows);
+/* When the command has written something last, by the monotonic clock; 0:
+ * never. Any thread. */
+uint64_t command_output_ns(struct command *c);
 /* Microseconds by the guest's clock: its init began, the command started. 0:
  * not yet. */
-uint64_t command_began_us(const struct command *c);
-uint64_t command_started_us(const struct command *c);
+uint64_t command_began_us(struct command *c);
+uint64_t command_started_us(struct command *c);
 
 #endif

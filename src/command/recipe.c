@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command/find_kernel.h"
 #include "command/guest_init.h"
@@ -68,8 +69,8 @@ static struct config_share *new_share(struct config *cfg, const char *path,
 	}
 	s = &cfg->share[cfg->shares++];
 	memset(s, 0, sizeof(*s));
-	snprintf(s->path, sizeof(s->path), "%s", path);
-	snprintf(s->tag, sizeof(s->tag), "%s", tag);
+	memcpy(s->path, path, strlen(path) + 1); /* of the same size */
+	memcpy(s->tag, tag, strlen(tag) + 1);
 	return s;
 }
 
@@ -98,24 +99,41 @@ static int share_root(struct config *cfg, struct conf *conf, struct err *err)
 	return 0;
 }
 
+static int share_volume(struct config *cfg, struct conf *conf, const char *tag,
+			const struct config_volume *v, struct err *err)
+{
+	char where[sizeof(v->guest) + 64];
+	struct config_share *s = new_share(cfg, v->host, tag, err);
+
+	if (!s)
+		return -EINVAL;
+	if (access(v->host, X_OK) < 0) {
+		err_set_path(err, -errno, v->host);
+		err_blame(err, "volume");
+		return err_wrap(err, "volume");
+	}
+	s->read_only = v->read_only;
+	snprintf(where, sizeof(where), "%s %s", tag, v->guest);
+	add(conf, "volume", where);
+	return 0;
+}
+
 static int share_volumes(struct config *cfg, struct conf *conf, struct err *err)
 {
 	const struct config_command *c = &cfg->command;
+	struct config_volume out = { .guest = "/out" };
+	int r = 0;
 
-	for (unsigned int i = 0; i < c->volumes; i++) {
-		const struct config_volume *v = &c->volume[i];
-		char tag[24], where[sizeof(v->guest) + 32];
-		struct config_share *s;
+	for (unsigned int i = 0; i < c->volumes && r == 0; i++) {
+		char tag[24];
 
 		snprintf(tag, sizeof(tag), "vireo.volume%u", i);
-		s = new_share(cfg, v->host, tag, err);
-		if (!s)
-			return -EINVAL;
-		s->read_only = v->read_only;
-		snprintf(where, sizeof(where), "%s %s", tag, v->guest);
-		add(conf, "volume", where);
+		r = share_volume(cfg, conf, tag, &c->volume[i], err);
 	}
-	return 0;
+	if (r < 0 || !*c->out)
+		return r;
+	memcpy(out.host, c->out, sizeof(out.host));
+	return share_volume(cfg, conf, "vireo.out", &out, err);
 }
 
 /* ---- the initramfs ---- */
@@ -153,8 +171,16 @@ static int add_modules(struct archive *a, const struct config *cfg,
 	return 0;
 }
 
-static void describe(struct conf *conf, const struct config_command *c)
+/* What --net user gives its guest: see netd_slirp.c. */
+#define USER_NET "10.0.2.15 255.255.255.0 10.0.2.2 10.0.2.3"
+
+static void describe(struct conf *conf, const struct config *cfg)
 {
+	const struct config_command *c = &cfg->command;
+
+	add(conf, "hostname", *cfg->name ? cfg->name : "vireo");
+	if (cfg->nets && cfg->net[0].kind == CONFIG_NET_USER)
+		add(conf, "net", USER_NET);
 	add_texts(conf, "arg", &c->args);
 	add_texts(conf, "env", &c->env);
 	add(conf, "dir", c->dir);
@@ -181,7 +207,7 @@ static int fill(struct archive *a, struct config *cfg, struct conf *conf,
 		r = share_volumes(cfg, conf, err);
 	if (r < 0)
 		return r;
-	describe(conf, &cfg->command);
+	describe(conf, cfg);
 	if (conf->full)
 		return err_set_key(err, -E2BIG, "command",
 				   "the command and its environment are longer than %u KiB",

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/thread.h"
@@ -50,6 +51,7 @@ static int write_out(struct relay *r, const uint8_t *bytes, size_t len,
 		bytes += n;
 		len -= (size_t)n;
 		atomic_fetch_add(&r->bytes, (uint64_t)n);
+		atomic_store(&r->last_ns, clock_mono_ns());
 	}
 	return 0;
 }

@@ -22,6 +22,7 @@ struct relay {
 	pthread_t thread;
 	_Atomic bool done;
 	_Atomic uint64_t bytes;
+	_Atomic uint64_t last_ns; /* when some went out */
 	int error; /* of the last write; after done */
 	uint8_t buf[RELAY_BUFFER];
 };

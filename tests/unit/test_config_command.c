@@ -127,6 +127,9 @@ static void with_a_command_no_kernel_need_be_given(void **state)
 	assert_taken(cfg, "command", "true");
 	assert_int_equal(config_check(cfg, &err), 0);
 	assert_true(config_has_virtio(cfg));
+	assert_taken(cfg, "on-reboot", "restart");
+	assert_int_not_equal(config_check(cfg, &err), 0);
+	assert_string_equal(err.key, "on-reboot");
 }
 
 int main(void)

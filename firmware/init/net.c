@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The guest's network: loopback, and eth0 with an address that is known before
+ * ("net=ADDRESS MASK GATEWAY NAMESERVER" in /vireo.conf). */
+#include "init.h"
+
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/if.h>
+#include <linux/in.h>
+#include <linux/route.h>
+#include <linux/sockios.h>
+
+#define DGRAM_CLOEXEC (2 | 02000000)
+
+/* "10.0.2.15" as the network has it; *at goes behind the blank. */
+static uint32_t address(const char **at)
+{
+	uint8_t byte[4] = { 0 };
+	uint32_t value;
+
+	for (int i = 0; i < 4; i++) {
+		byte[i] = (uint8_t)number(*at);
+		while (**at >= '0' && **at <= '9')
+			++*at;
+		if (**at == '.' || **at == ' ')
+			++*at;
+	}
+	memcpy(&value, byte, sizeof(value));
+	return value;
+}
+
+static void put_address(struct sockaddr *to, uint32_t value)
+{
+	struct sockaddr_in in;
+
+	memset(&in, 0, sizeof(in));
+	in.sin_family = AF_INET;
+	in.sin_addr.s_addr = value;
+	memcpy(to, &in, sizeof(*to));
+}
+
+static int set_up(int fd, const char *name)
+{
+	struct ifreq r;
+
+	memset(&r, 0, sizeof(r));
+	put_text(r.ifr_name, sizeof(r.ifr_name), name);
+	r.ifr_flags = IFF_UP | IFF_RUNNING;
+	return (int)SYS3(ioctl, fd, SIOCSIFFLAGS, &r);
+}
+
+static int set_address(int fd, unsigned long what, uint32_t value)
+{
+	struct ifreq r;
+
+	memset(&r, 0, sizeof(r));
+	put_text(r.ifr_name, sizeof(r.ifr_name), "eth0");
+	put_address(&r.ifr_addr, value);
+	return (int)SYS3(ioctl, fd, what, &r);
+}
+
+static int add_gateway(int fd, uint32_t gateway)
+{
+	struct rtentry r;
+
+	memset(&r, 0, sizeof(r));
+	put_address(&r.rt_dst, 0);
+	put_address(&r.rt_genmask, 0);
+	put_address(&r.rt_gateway, gateway);
+	r.rt_flags = RTF_UP | RTF_GATEWAY;
+	return (int)SYS3(ioctl, fd, SIOCADDRT, &r);
+}
+
+/* In place of what the host's points to. */
+static void name_server(const char *address_text)
+{
+	char line[64] = "nameserver ";
+	int fd;
+
+	put_text(line, sizeof(line) - 1, address_text);
+	put_text(line, sizeof(line), "\n");
+	SYS3(unlinkat, AT_CWD, "/etc/resolv.conf", 0);
+	fd = open_file("/etc/resolv.conf", O_WRONLY | O_CREAT | O_CLOEXEC,
+		       0644);
+	if (fd >= 0)
+		write_all(fd, line, strlen(line));
+	close_fd(&fd);
+}
+
+int start_network(const struct conf *conf, const char **what)
+{
+	const char *at = conf_get(conf, "net");
+	int fd = (int)SYS3(socket, AF_INET, DGRAM_CLOEXEC, 0);
+	uint32_t own, mask;
+	int r = 0;
+
+	*what = "the network";
+	if (fd < 0)
+		return 0; /* a kernel without */
+	set_up(fd, "lo");
+	if (*at) {
+		own = address(&at);
+		mask = address(&at);
+		r = set_address(fd, SIOCSIFADDR, own);
+		if (!r)
+			r = set_address(fd, SIOCSIFNETMASK, mask);
+		if (!r)
+			r = set_up(fd, "eth0");
+		if (!r)
+			r = add_gateway(fd, address(&at));
+		if (!r)
+			name_server(at);
+	}
+	close_fd(&fd);
+	return r;
+}
