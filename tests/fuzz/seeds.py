@@ -17,6 +17,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import seeds_console  # noqa: E402
 import seeds_disk  # noqa: E402
+import seeds_fs  # noqa: E402
 import seeds_nic  # noqa: E402
 import seeds_queue  # noqa: E402
 import seeds_slirp  # noqa: E402
@@ -256,6 +257,7 @@ def main():
         ("console", seeds_console.seeds()),
         ("slirp", seeds_slirp.seeds()),
         ("vsock", seeds_vsock.seeds()),
+        ("fs", seeds_fs.seeds()),
         ("blk", seeds_disk.blk_seeds()),
         ("nic", seeds_nic.seeds()),
         ("overlay", seeds_disk.overlay_seeds()),
