@@ -45,7 +45,8 @@ static int set_up(int fd, const char *name)
 
 	memset(&r, 0, sizeof(r));
 	put_text(r.ifr_name, sizeof(r.ifr_name), name);
-	r.ifr_flags = IFF_UP | IFF_RUNNING;
+	SYS3(ioctl, fd, SIOCGIFFLAGS, &r);
+	r.ifr_flags |= IFF_UP | IFF_RUNNING;
 	return (int)SYS3(ioctl, fd, SIOCSIFFLAGS, &r);
 }
 
