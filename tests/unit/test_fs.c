@@ -269,6 +269,10 @@ static void extended_attributes_pass(void **state)
 	a = fs_name_op(t, FUSE_GETXATTR, f, &get, sizeof(get), "user.a");
 	assert_int_equal(a.size, 3);
 	assert_memory_equal(a.data, "abc", 3);
+	assert_int_equal(fs_send(t, &(struct fs_req){
+		.opcode = FUSE_GETXATTR, .node = f, .arg = &get,
+		.arg_len = sizeof(get), .text = "user.a", .text_len = 7,
+		.room = 16 + 2 }).error, -ERANGE);
 	a = fs_ask(t, FUSE_LISTXATTR, f, &get, sizeof(get));
 	assert_int_equal(a.size, 7);
 	assert_memory_equal(a.data, "user.a", 7);

@@ -307,6 +307,7 @@ static void DF04_D909_sizes_beyond_the_buffers_are_refused(void **state)
 	in = fs_extent(fh, UINT64_C(1) << 63, 4);
 	assert_int_equal(fs_send(t, &req).error, -EINVAL);
 	req.opcode = FUSE_WRITE;
+	req.room = 0;
 	req.text = "12345";
 	req.text_len = 5;
 	for (uint32_t size = 0; size < 9; size++) {
