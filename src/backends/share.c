@@ -293,6 +293,8 @@ int share_setattr(struct share *s, uint64_t node, uint64_t handle,
 
 	if (r == 0 && s->cfg.read_only)
 		r = -EROFS;
+	if (r == 0 && n->kernels)
+		r = -EPERM;
 	if (r < 0)
 		return r;
 	magic = share_magic(fd);

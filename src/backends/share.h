@@ -6,7 +6,9 @@
  *
  *   names are single components, resolved from a descriptor of their folder and
  *   never through a symbolic link: nothing outside the tree can be reached;
- *   only regular files and folders are ever opened, no device, FIFO or socket;
+ *   only regular files and folders are ever opened, no device, FIFO or socket,
+ *   and nothing of the kernel's own file systems (proc, sysfs, ...) that are
+ *   mounted below it;
  *   set-user-id bits never get onto the host's files;
  *   a file is known by device, inode and time of birth: when its name has come
  *   to mean another, it is -ESTALE.

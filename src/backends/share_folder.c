@@ -2,10 +2,35 @@
 /* See share.h: finding names and listing folders. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "backends/share_tree.h"
+#include "base/num.h"
+
+#define CONFIGFS_MAGIC 0x62656570 /* no header has it */
+
+bool share_is_kernels(int fd)
+{
+	static const uint32_t magic[] = {
+		PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,
+		SECURITYFS_MAGIC, SELINUX_MAGIC, SMACK_MAGIC, AAFS_MAGIC,
+		CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, RDTGROUP_SUPER_MAGIC,
+		BPF_FS_MAGIC, NSFS_MAGIC, PSTOREFS_MAGIC, EFIVARFS_MAGIC,
+		BINFMTFS_MAGIC, BINDERFS_SUPER_MAGIC, XENFS_SUPER_MAGIC,
+		CONFIGFS_MAGIC,
+	};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(magic); i++)
+		if ((uint32_t)fs.f_type == magic[i])
+			return true;
+	return false;
+}
 
 int share_lookup(struct share *s, uint64_t parent, const char *name,
 		 struct share_entry *out)

@@ -222,6 +222,8 @@ int share_folder_fd(struct share *s, uint64_t id)
 
 	if (!n)
 		return -ESTALE;
+	if (n->kernels)
+		return -EACCES;
 	return n->key.type == S_IFDIR ? share_node_fd(s, n) : -ENOTDIR;
 }
 
@@ -429,9 +431,22 @@ int share_node_of(struct share *s, struct share_node *parent, const char *name,
 	return 0;
 }
 
+/* Something is mounted there: it is asked itself what it is. */
+static int stat_mount(int fd, const char *name, struct statx *out,
+		      bool *kernels)
+{
+	int found = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int r = found < 0 ? -errno : share_stat(found, "", out);
+
+	*kernels = r < 0 || share_is_kernels(found);
+	fd_close(&found);
+	return r;
+}
+
 int share_node_find(struct share *s, struct share_node *parent, int fd,
 		    const char *name, struct share_entry *out)
 {
+	bool kernels = false;
 	struct statx stx;
 	int r = share_check_name(name);
 
@@ -439,7 +454,13 @@ int share_node_find(struct share *s, struct share_node *parent, int fd,
 		r = -ENOENT;
 	if (r == 0)
 		r = share_stat(fd, name, &stx);
-	return r < 0 ? r : share_node_of(s, parent, name, &stx, out);
+	if (r == 0 && share_key(&stx).dev != parent->key.dev)
+		r = stat_mount(fd, name, &stx, &kernels);
+	if (r == 0)
+		r = share_node_of(s, parent, name, &stx, out);
+	if (r == 0)
+		share_node(s, out->node)->kernels = kernels;
+	return r;
 }
 
 /* ---- life ---- */

@@ -24,6 +24,8 @@ struct share_node {
 	struct share_key key;
 	int fd;        /* O_PATH; -1: not open now */
 	bool gone;     /* has lost its name: fd stays open */
+	bool kernels;  /* of another file system, whose files are the kernel's:
+			* it is seen and not entered */
 	uint64_t refs; /* the guest's */
 	uint32_t children; /* nodes that have this one as their place */
 	struct share_node *parent; /* NULL: the root */
@@ -111,6 +113,9 @@ void share_node_drop(struct share *s, struct share_node *n);
 
 /* ---- attributes and handles ---- */
 
+/* Is it of a file system in which opening and reading does other things than
+ * with files? True also when that cannot be told. */
+bool share_is_kernels(int fd);
 int share_stat(int fd, const char *name, struct statx *out);
 struct share_key share_key(const struct statx *stx);
 bool share_key_same(const struct share_key *a, const struct share_key *b);

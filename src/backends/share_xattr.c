@@ -29,7 +29,8 @@ static int open_node(struct share *s, uint64_t node)
 
 	if (fd < 0)
 		return fd;
-	if (n->key.type != S_IFREG && n->key.type != S_IFDIR)
+	if (n->kernels ||
+	    (n->key.type != S_IFREG && n->key.type != S_IFDIR))
 		return -EOPNOTSUPP;
 	return share_reopen(s, fd, O_RDONLY | O_NONBLOCK);
 }

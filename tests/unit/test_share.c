@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -210,19 +211,69 @@ static void a_file_system_tells_its_size(void **state)
 static void another_file_system_in_the_tree_is_told(void **state)
 {
 	struct share_bench *t = *state;
-	struct share_config cfg = { .path = "/" };
+	struct share_config cfg = { .path = "/dev" };
 	struct share_entry e;
 	struct share_attr a;
+	uint64_t handle;
+	struct share *s;
+
+	assert_int_equal(share_create(&s, &cfg, &t->err), 0);
+	assert_int_equal(share_getattr(s, SHARE_ROOT, &a), 0);
+	assert_false(a.mount);
+	if (share_lookup(s, SHARE_ROOT, "shm", &e) < 0 || !e.attr.mount) {
+		share_destroy(s);
+		skip();
+	}
+	assert_int_equal(share_getattr(s, e.node, &a), 0);
+	assert_true(a.mount);
+	assert_int_equal(share_open_folder(s, e.node, &handle), 0);
+	share_destroy(s);
+}
+
+/* Its files wait for events, change the kernel, and reach into processes. */
+static void D906_the_kernels_file_systems_are_not_entered(void **state)
+{
+	struct share_bench *t = *state;
+	const struct share_change c = { .set = SHARE_SET_MODE, .mode = 0755 };
+	struct share_config cfg = { .path = "/" };
+	struct share_entry e, inner;
+	struct share_attr a;
+	uint64_t handle;
+	char buf[16];
 	struct share *s;
 
 	assert_int_equal(share_create(&s, &cfg, &t->err), 0);
 	assert_int_equal(share_lookup(s, SHARE_ROOT, "proc", &e), 0);
 	assert_true(e.attr.mount);
 	assert_int_equal(share_getattr(s, e.node, &a), 0);
-	assert_true(a.mount);
-	assert_int_equal(share_getattr(s, SHARE_ROOT, &a), 0);
-	assert_false(a.mount);
+	assert_int_equal(share_lookup(s, e.node, "self", &inner), -EACCES);
+	assert_int_equal(share_lookup(s, e.node, "version", &inner), -EACCES);
+	assert_int_equal(share_open_folder(s, e.node, &handle), -EACCES);
+	assert_int_equal(share_mkdir(s, e.node, "x", 0755, &share_bench_user,
+				     &inner), -EACCES);
+	assert_int_equal(share_setattr(s, e.node, 0, &c, &a), -EPERM);
+	assert_int_equal(share_getxattr(s, e.node, "user.x", buf, 16),
+			 -EOPNOTSUPP);
 	share_destroy(s);
+}
+
+/* One file of the kernel's can be mounted on another. */
+static void D906_a_file_of_the_kernels_is_not_opened(void **state)
+{
+	struct share_bench *t = *state;
+	char path[96];
+	uint64_t n, handle;
+
+	host_put(t, "f", "x");
+	snprintf(path, sizeof(path), "%s/tree/f", t->dir);
+	if (mount("/proc/version", path, NULL, MS_BIND, NULL) < 0)
+		skip();
+	n = guest_find(t, SHARE_ROOT, "f");
+	assert_int_equal(share_open(t->s, n, O_RDONLY, &handle), -EPERM);
+	assert_int_equal(umount2(path, MNT_DETACH), 0);
+	assert_int_equal(share_open(t->s, n, O_RDONLY, &handle), -EPERM);
+	n = guest_find(t, SHARE_ROOT, "f");
+	assert_int_equal(share_open(t->s, n, O_RDONLY, &handle), 0);
 }
 
 /* ---- a host that changes the tree ---- */
@@ -356,6 +407,8 @@ int main(void)
 		TEST(sizes_that_cannot_be_are_refused),
 		TEST(a_file_system_tells_its_size),
 		TEST(another_file_system_in_the_tree_is_told),
+		TEST(D906_the_kernels_file_systems_are_not_entered),
+		TEST(D906_a_file_of_the_kernels_is_not_opened),
 		TEST(a_file_that_was_replaced_is_stale),
 		TEST(D916_a_root_that_was_moved_or_replaced_stays_the_root),
 		TEST(a_folder_the_host_has_moved_is_found_at_its_new_place),
