@@ -119,23 +119,13 @@ int config_parse_volume(struct config *c, const char *v, struct err *e)
 int config_parse_hide(struct config *c, const char *v, struct err *e)
 {
 	struct config_command *m = &c->command;
-	size_t len = strlen(v);
 	int r = absolute(v, e);
 
-	while (len && v[len - 1] == '/')
-		len--;
-	while (len && *v == '/') {
-		v++;
-		len--;
-	}
-	if (r < 0)
-		return r;
-	if (!len || len >= sizeof(m->hide[0]) ||
-	    m->hidden == ARRAY_SIZE(m->hide))
-		return err_set(e, -EINVAL,
-			       "at most %zu paths of 1 to %zu bytes",
-			       ARRAY_SIZE(m->hide), sizeof(m->hide[0]) - 1);
-	memcpy(m->hide[m->hidden], v, len);
-	m->hide[m->hidden++][len] = '\0';
-	return 0;
+	if (r == 0 && m->hidden == ARRAY_SIZE(m->hide))
+		r = err_set(e, -EINVAL, "more than %zu",
+			    ARRAY_SIZE(m->hide));
+	if (r == 0)
+		r = parse_hidden(m->hide[m->hidden], sizeof(m->hide[0]), v, e);
+	m->hidden += r == 0;
+	return r;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The parser of the key "share". As config.c: nothing is opened. Any thread. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "board/keys.h"
@@ -18,43 +17,16 @@ static int parse_cache(struct config_share *s, const char *v, struct err *e)
 	return r;
 }
 
-/* One that ends in them would hide nothing. */
-static bool has_dots(const char *path)
-{
-	size_t len;
-
-	for (; *path; path += len + (path[len] == '/')) {
-		len = strcspn(path, "/");
-		if ((len == 1 || len == 2) && strspn(path, ".") >= len)
-			return true;
-	}
-	return false;
-}
-
-/* A path from the root of the tree: how one begins and ends is the same. */
 static int add_hidden(struct config_share *s, const char *v, struct err *e)
 {
-	char *path = s->hide[s->hidden < CONFIG_MAX_HIDDEN ? s->hidden : 0];
-	size_t len;
+	int r;
 
 	if (s->hidden == CONFIG_MAX_HIDDEN)
 		return err_set(e, -EINVAL, "more than %d times hide",
 			       CONFIG_MAX_HIDDEN);
-	if (has_dots(v))
-		return err_set(e, -EINVAL,
-			       "hide takes a path without \".\" and \"..\"");
-	v += strspn(v, "/");
-	len = strlen(v);
-	while (len && v[len - 1] == '/')
-		len--;
-	if (!len || len >= sizeof(s->hide[0]))
-		return err_set(e, -EINVAL,
-			       "hide takes a path of 1 to %zu bytes",
-			       sizeof(s->hide[0]) - 1);
-	memcpy(path, v, len);
-	path[len] = '\0';
-	s->hidden++;
-	return 0;
+	r = parse_hidden(s->hide[s->hidden], sizeof(s->hide[0]), v, e);
+	s->hidden += r == 0;
+	return r;
 }
 
 static int share_item(struct config *c, const char *key, const char *value,

@@ -40,6 +40,30 @@ int parse_text(char *out, size_t cap, const char *v, const char *what,
 	return 0;
 }
 
+/* A last part of dots would hide nothing. */
+int parse_hidden(char *out, size_t cap, const char *v, struct err *e)
+{
+	size_t len, part = 0;
+
+	v += strspn(v, "/");
+	len = strlen(v);
+	while (len && v[len - 1] == '/')
+		len--;
+	if (!len || len >= cap)
+		return err_set(e, -EINVAL,
+			       "what is hidden has a path of 1 to %zu bytes",
+			       cap - 1);
+	while (part < len && v[len - part - 1] != '/')
+		part++;
+	if (part <= 2 && strspn(v + len - part, ".") >= part)
+		return err_set(e, -EINVAL,
+			       "\"%s\" ends in dots: name what they stand for",
+			       v);
+	memcpy(out, v, len);
+	out[len] = '\0';
+	return 0;
+}
+
 int parse_choice(int *out, const char *v, const char *const *words,
 			int n, struct err *e)
 {

@@ -21,6 +21,9 @@ int parse_flag(bool *out, const char *v, struct err *e);
 /* A text that is not empty and fits; @what it is, for the reason. */
 int parse_text(char *out, size_t cap, const char *v, const char *what,
 	       struct err *e);
+/* What does not exist for a guest: a path from the root of a tree; how one
+ * begins and ends is the same. */
+int parse_hidden(char *out, size_t cap, const char *v, struct err *e);
 /* One of @words; its index in *out. */
 int parse_choice(int *out, const char *v, const char *const *words, int n,
 		 struct err *e);

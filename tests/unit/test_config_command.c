@@ -111,11 +111,12 @@ static void paths_in_the_guest_are_absolute(void **state)
 	assert_taken(cfg, "workdir", "/src");
 	assert_refused(cfg, "hide", "src", "absolute");
 	assert_refused(cfg, "hide", "/", "1 to 255");
+	assert_refused(cfg, "hide", "/a/.", "ends in dots");
 	assert_taken(cfg, "hide", "//a/b/");
 	assert_string_equal(cfg->command.hide[0], "a/b");
 	for (size_t i = 1; i < ARRAY_SIZE(cfg->command.hide); i++)
 		assert_taken(cfg, "hide", "/x");
-	assert_refused(cfg, "hide", "/x", "at most 28");
+	assert_refused(cfg, "hide", "/x", "more than 28");
 }
 
 static void with_a_command_no_kernel_need_be_given(void **state)

@@ -16,7 +16,7 @@ static void shares_have_a_path_a_tag_and_items(void **state)
 	assert_taken(cfg, "share", "/srv,tag=a");
 	assert_taken(cfg, "share",
 		     "src,tag=b,ro,cache=always,hide=.git,hide=/x//y/,"
-		     "hide=...");
+		     "hide=...,hide=a/../b/.c");
 	assert_taken(cfg, "share", "/srv,writeback,cache=none,tag=c,ro=false");
 	assert_true(config_has_virtio(cfg));
 	assert_int_equal(cfg->shares, 3);
@@ -27,10 +27,11 @@ static void shares_have_a_path_a_tag_and_items(void **state)
 	assert_int_equal(s[0].hidden, 0);
 	assert_true(s[1].read_only);
 	assert_int_equal(s[1].cache, CACHE_ALWAYS);
-	assert_int_equal(s[1].hidden, 3);
+	assert_int_equal(s[1].hidden, 4);
 	assert_string_equal(s[1].hide[0], ".git");
 	assert_string_equal(s[1].hide[1], "x//y");
 	assert_string_equal(s[1].hide[2], "...");
+	assert_string_equal(s[1].hide[3], "a/../b/.c");
 	assert_true(s[2].writeback);
 	assert_false(s[2].read_only);
 	assert_int_equal(s[2].cache, CACHE_NONE);
@@ -50,12 +51,12 @@ static void shares_refuse_what_they_do_not_know(void **state)
 		{ "/srv,tag=a,ro=perhaps", "perhaps" },
 		{ "/srv,tag=a,writeback=2", "2" },
 		{ "/srv,tag=a,dax", "unknown item \"dax\" (tag, ro, cache" },
-		{ "/srv,tag=a,hide", "hide takes a path of 1 to 255 bytes" },
-		{ "/srv,tag=a,hide=//", "hide takes a path of 1 to 255 bytes" },
-		{ "/srv,tag=a,hide=x/..", "without \".\" and \"..\"" },
-		{ "/srv,tag=a,hide=..", "without \".\" and \"..\"" },
-		{ "/srv,tag=a,hide=x/./y", "without \".\" and \"..\"" },
-		{ "/srv,tag=a,hide=/x/.//", "without \".\" and \"..\"" },
+		{ "/srv,tag=a,hide", "a path of 1 to 255 bytes" },
+		{ "/srv,tag=a,hide=//", "a path of 1 to 255 bytes" },
+		{ "/srv,tag=a,hide=x/..", "ends in dots" },
+		{ "/srv,tag=a,hide=..", "ends in dots" },
+		{ "/srv,tag=a,hide=/.", "ends in dots" },
+		{ "/srv,tag=a,hide=/x/.//", "ends in dots" },
 	};
 	struct config *cfg = *state;
 
