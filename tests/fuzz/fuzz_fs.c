@@ -431,6 +431,8 @@ static void create(struct stage *t, uint32_t how)
 	setrlimit(RLIMIT_NOFILE, &less);
 	must(share_create(&t->share, &back, NULL) == 0);
 	setrlimit(RLIMIT_NOFILE, &limit);
+	must(share_is_kernels(t->share->proc_fd) && share_is_kernels(-1));
+	must(!share_is_kernels(tree_fd)); /* nothing is mounted below it */
 	t->nodes = back.nodes;
 	t->node[0] = SHARE_ROOT;
 	must(fs_create(&t->v, &front, t->share, &host, NULL) == 0);
