@@ -205,6 +205,19 @@ static void caches_last_as_long_as_was_chosen(void **state)
 	}
 }
 
+static void file_systems_below_are_told_apart_unless_it_is_whole(void **state)
+{
+	struct fs_case *t = *state;
+	struct fs_config cfg = { .tag = "x" };
+
+	for (int i = 0; i < 2; i++) {
+		cfg.whole = i;
+		fs_case_replace(t, &(struct share_config){ 0 }, &cfg);
+		assert_int_equal(fs_case_init(t, FUSE_F_SUBMOUNTS),
+				 i ? 0 : FUSE_F_SUBMOUNTS);
+	}
+}
+
 static void writes_that_wait_in_the_guest_need_to_read(void **state)
 {
 	struct fs_case *t = *state;
@@ -273,6 +286,7 @@ int main(void)
 		BOTH(a_listing_with_attributes_holds_references),
 		BOTH(a_folder_may_be_made_sure_of),
 		BOTH(caches_last_as_long_as_was_chosen),
+		BOTH(file_systems_below_are_told_apart_unless_it_is_whole),
 		BOTH(writes_that_wait_in_the_guest_need_to_read),
 		BOTH(a_reset_in_the_middle_forgets_the_session),
 	};
