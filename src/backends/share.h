@@ -60,6 +60,13 @@ struct share_user {
 	uint32_t gid;
 };
 
+/* How a file is made: by whom; @flags of open(2). */
+struct share_how {
+	struct share_user user;
+	int flags;
+	uint32_t mode;
+};
+
 struct share_attr {
 	struct statx stx;
 	bool mount; /* another file system than the folder it is in */
@@ -140,8 +147,8 @@ int share_rename(struct share *s, uint64_t from, const char *name, uint64_t to,
 /* @flags: of open(2); what does not make sense here is left out. */
 int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle);
 int share_open_new(struct share *s, uint64_t parent, const char *name,
-		   int flags, uint32_t mode, const struct share_user *user,
-		   struct share_entry *out, uint64_t *handle);
+		   struct share_how how, struct share_entry *out,
+		   uint64_t *handle);
 int share_close(struct share *s, uint64_t handle);
 /* Bytes. @iov is not changed. */
 int64_t share_read(struct share *s, uint64_t handle, const struct iovec *iov,

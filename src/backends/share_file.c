@@ -163,13 +163,14 @@ static int open_old(struct share *s, uint64_t parent, const char *name,
 }
 
 int share_open_new(struct share *s, uint64_t parent, const char *name,
-		   int flags, uint32_t mode, const struct share_user *user,
-		   struct share_entry *out, uint64_t *handle)
+		   struct share_how how, struct share_entry *out,
+		   uint64_t *handle)
 {
-	int fd = share_make_file(s, parent, name, flags & FLAGS_KEPT, mode,
-				 user, out);
-	int r;
+	const int flags = how.flags;
+	int fd, r;
 
+	how.flags &= FLAGS_KEPT;
+	fd = share_make_file(s, parent, name, &how, out);
 	if (fd == -EEXIST && !(flags & O_EXCL))
 		return open_old(s, parent, name, flags, out, handle);
 	if (fd < 0)

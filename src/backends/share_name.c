@@ -121,17 +121,19 @@ int share_mkdir(struct share *s, uint64_t parent, const char *name,
 }
 
 int share_make_file(struct share *s, uint64_t parent, const char *name,
-		    int flags, uint32_t mode, const struct share_user *user,
-		    struct share_entry *out)
+		    const struct share_how *how, struct share_entry *out)
 {
 	struct making m;
-	int r = begin(s, &m, parent, name, share_safe_mode(mode, false), user);
+	int r = begin(s, &m, parent, name, share_safe_mode(how->mode, false),
+		      &how->user);
 	int fd;
 
 	if (r < 0)
 		return r;
-	fd = openat(m.folder, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW |
-					    O_CLOEXEC | O_NOCTTY, m.mode);
+	fd = openat(m.folder, name,
+		    how->flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC |
+			    O_NOCTTY,
+		    m.mode);
 	if (fd < 0)
 		return -errno;
 	r = adopt(s, &m, fd, S_IFREG, out);
@@ -144,8 +146,9 @@ int share_mknod(struct share *s, uint64_t parent, const char *name,
 		uint32_t mode, const struct share_user *user,
 		struct share_entry *out)
 {
-	int fd = S_ISREG(mode) ? share_make_file(s, parent, name, O_WRONLY,
-						 mode, user, out) : -EPERM;
+	const struct share_how how = { *user, O_WRONLY, mode };
+	int fd = S_ISREG(mode) ? share_make_file(s, parent, name, &how, out) :
+				 -EPERM;
 
 	if (fd < 0)
 		return fd;

@@ -94,7 +94,7 @@ static void hash_grow(struct share *s)
 
 	if (s->nodes < size)
 		return;
-	s->hash = calloc(2 * (size_t)size, sizeof(*s->hash));
+	s->hash = calloc(2 * (size_t)size, sizeof(struct share_node *));
 	if (!s->hash) {
 		s->hash = old;
 		return;
@@ -261,7 +261,7 @@ static int grow_slots(struct share *s)
 		count = s->cfg.nodes;
 	if (count == s->slots)
 		return -ENFILE;
-	slot = realloc(s->slot, count * sizeof(*s->slot));
+	slot = realloc(s->slot, count * sizeof(struct share_node *));
 	s->slot = slot ? slot : s->slot;
 	generation = realloc(s->generation, count * sizeof(*s->generation));
 	s->generation = generation ? generation : s->generation;
@@ -467,17 +467,17 @@ int share_node_find(struct share *s, struct share_node *parent, int fd,
 
 int share_tree_create(struct share *s, int root_fd)
 {
-	struct share_node *n;
+	struct share_node *n = NULL;
 	struct statx stx;
 	int r = share_stat(root_fd, "", &stx);
 
 	s->hash_size = HASH_MIN;
-	s->hash = calloc(HASH_MIN, sizeof(*s->hash));
+	s->hash = calloc(HASH_MIN, sizeof(struct share_node *));
 	if (r == 0 && !s->hash)
 		r = -ENOMEM;
 	if (r == 0)
 		r = node_create(s, NULL, "", &stx, &n);
-	if (r < 0)
+	if (!n)
 		return r;
 	assert(n->id == SHARE_ROOT);
 	n->fd = root_fd;

@@ -124,11 +124,10 @@ struct share_magic {
 	char name[16];
 };
 struct share_magic share_magic(int fd);
-/* Makes a regular file, which must not be there: a descriptor with @flags of
- * open(2), whatever its mode forbids. */
+/* Makes a regular file, which must not be there: a descriptor, whatever its
+ * mode forbids. */
 int share_make_file(struct share *s, uint64_t parent, const char *name,
-		    int flags, uint32_t mode, const struct share_user *user,
-		    struct share_entry *out);
+		    const struct share_how *how, struct share_entry *out);
 /* Bits of a mode that the host may see. */
 uint32_t share_safe_mode(uint32_t mode, bool folder);
 /* Nobody on the host shall run what a guest has written as somebody else: to be

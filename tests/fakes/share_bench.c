@@ -172,13 +172,19 @@ uint64_t guest_mkdir(struct share_bench *t, uint64_t parent, const char *name)
 	return e.node;
 }
 
+struct share_how guest_how(int flags, uint32_t mode)
+{
+	return (struct share_how){ { 1234, 77 }, flags, mode };
+}
+
 uint64_t guest_make(struct share_bench *t, uint64_t parent, const char *name,
 		    uint64_t *handle)
 {
 	struct share_entry e;
 
-	assert_int_equal(share_open_new(t->s, parent, name, O_RDWR, 0644,
-					&share_bench_user, &e, handle), 0);
+	assert_int_equal(share_open_new(t->s, parent, name,
+					guest_how(O_RDWR, 0644), &e,
+					handle), 0);
 	return e.node;
 }
 

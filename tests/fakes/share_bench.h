@@ -60,6 +60,8 @@ uint64_t guest_find(struct share_bench *t, uint64_t parent, const char *name);
 /* What a lookup says; the reference is given back. */
 int guest_look(struct share_bench *t, uint64_t parent, const char *name);
 uint64_t guest_mkdir(struct share_bench *t, uint64_t parent, const char *name);
+/* For share_open_new(): by user 1234 of group 77. */
+struct share_how guest_how(int flags, uint32_t mode);
 /* A new file, open to read and write. */
 uint64_t guest_make(struct share_bench *t, uint64_t parent, const char *name,
 		    uint64_t *handle);

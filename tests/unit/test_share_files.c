@@ -75,16 +75,19 @@ static void a_new_file_may_be_there_already(void **state)
 	char c;
 
 	host_put(t, "f", "x");
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "f", O_RDWR | O_EXCL,
-					0600, &share_bench_user, &e, &handle),
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "f",
+					guest_how(O_RDWR | O_EXCL, 0600),
+					&e, &handle),
 			 -EEXIST);
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "f", O_RDWR, 0600,
-					&share_bench_user, &e, &handle), 0);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "f",
+					guest_how(O_RDWR, 0600),
+					&e, &handle), 0);
 	assert_int_equal(guest_read(t, handle, &c, 1, 0), 1);
 	assert_int_equal(e.attr.stx.stx_size, 1);
 	host_mkdir(t, "d");
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "d", O_RDWR, 0600,
-					&share_bench_user, &e, &handle),
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "d",
+					guest_how(O_RDWR, 0600),
+					&e, &handle),
 			 -EISDIR);
 }
 

@@ -78,8 +78,9 @@ static void hidden_names_do_not_exist(void **state)
 	assert_int_equal(guest_count(t, SHARE_ROOT), 2);
 	assert_int_equal(guest_count(t, d), 1);
 	assert_int_equal(make_folder(t, "h"), -EACCES);
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "h", O_RDWR, 0600,
-					&somebody, &e, &handle), -EACCES);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "h",
+					guest_how(O_RDWR, 0600),
+					&e, &handle), -EACCES);
 	assert_int_equal(share_remove(t->s, d, "deep", false), -EACCES);
 	assert_int_equal(share_rename(t->s, d, "h", d, "deep", 0), -EACCES);
 	assert_int_equal(share_rename(t->s, d, "deep", d, "x", 0), -EACCES);
@@ -113,8 +114,9 @@ static void hidden_files_have_no_other_name_in_their_folder(void **state)
 	assert_int_equal(share_remove(t->s, SHARE_ROOT, "SECRET", false),
 			 -EACCES);
 	assert_int_equal(rename_to(t, "f", "SECRET", 0), -EACCES);
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "SECRET", O_RDWR,
-					0600, &somebody, &e, &handle), -EACCES);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "SECRET",
+					guest_how(O_RDWR, 0600),
+					&e, &handle), -EACCES);
 	/* What is put there later is hidden as well. */
 	host_put(t, "absent", "");
 	assert_int_equal(guest_look(t, SHARE_ROOT, "absent"), -ENOENT);

@@ -59,8 +59,9 @@ static void D903_names_that_are_none_are_refused_everywhere(void **state)
 		assert_int_equal(make_folder(t, n), r);
 		assert_int_equal(share_mknod(t->s, SHARE_ROOT, n, S_IFREG,
 					     &somebody, &e), r);
-		assert_int_equal(share_open_new(t->s, SHARE_ROOT, n, 0, 0600,
-						&somebody, &e, &handle), r);
+		assert_int_equal(share_open_new(t->s, SHARE_ROOT, n,
+						guest_how(0, 0600),
+						&e, &handle), r);
 		assert_int_equal(share_symlink(t->s, SHARE_ROOT, n, "x",
 					       &somebody, &e), r);
 		assert_int_equal(share_link(t->s, a, SHARE_ROOT, n, &e), r);
@@ -103,19 +104,21 @@ static void D905_planted_links_lead_nowhere(void **state)
 				 -ENOTDIR);
 		assert_int_equal(share_rename(t->s, n, "secret", SHARE_ROOT,
 					      "x", 0), -ENOTDIR);
-		assert_int_equal(share_open_new(t->s, n, "secret", O_RDWR, 0600,
-						&somebody, &e, &handle),
+		assert_int_equal(share_open_new(t->s, n, "secret",
+						guest_how(O_RDWR, 0600),
+						&e, &handle),
 				 -ENOTDIR);
 	}
 	assert_int_equal(symlinkat("../outside/secret", t->fd, "file"), 0);
 	n = guest_find(t, SHARE_ROOT, "file");
 	assert_int_equal(share_open(t->s, n, O_RDWR, &handle), -ELOOP);
 	assert_int_equal(share_setattr(t->s, n, 0, &c, &a), -EINVAL);
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "file", O_RDWR, 0600,
-					&somebody, &e, &handle), -ELOOP);
 	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "file",
-					O_RDWR | O_EXCL, 0600, &somebody, &e,
-					&handle), -EEXIST);
+					guest_how(O_RDWR, 0600),
+					&e, &handle), -ELOOP);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "file",
+					guest_how(O_RDWR | O_EXCL, 0600),
+					&e, &handle), -EEXIST);
 }
 
 static void D905_attributes_of_a_link_stop_at_the_link(void **state)
@@ -202,8 +205,9 @@ static void D906_special_files_are_seen_and_never_opened(void **state)
 		for (size_t k = 0; k < ARRAY_SIZE(flags); k++)
 			assert_int_equal(share_open(t->s, n, flags[k], &handle),
 					 -EPERM);
-		assert_int_equal(share_open_new(t->s, SHARE_ROOT, name, O_RDWR,
-						0600, &somebody, &e, &handle),
+		assert_int_equal(share_open_new(t->s, SHARE_ROOT, name,
+						guest_how(O_RDWR, 0600),
+						&e, &handle),
 				 -EPERM);
 		assert_int_equal(share_setattr(t->s, n, 0, &c, &a), -EINVAL);
 		assert_int_equal(share_getxattr(t->s, n, "user.x", buf, 8),

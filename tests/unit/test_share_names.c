@@ -35,8 +35,9 @@ static void what_is_made_has_the_mode_that_was_asked_for(void **state)
 	assert_int_equal(share_mknod(t->s, SHARE_ROOT, "f", S_IFREG | 0664,
 				     &somebody, &e), 0);
 	assert_int_equal(host_mode(t, "f"), S_IFREG | 0664);
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "g", O_RDWR, 0622,
-					&somebody, &e, &handle), 0);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "g",
+					guest_how(O_RDWR, 0622),
+					&e, &handle), 0);
 	assert_int_equal(host_mode(t, "g"), S_IFREG | 0622);
 	umask(before);
 }
@@ -56,8 +57,9 @@ static void what_is_made_belongs_to_who_asks(void **state)
 	assert_int_equal(share_symlink(t->s, SHARE_ROOT, "l", "d", &somebody,
 				       &e), 0);
 	assert_int_equal(e.attr.stx.stx_uid, 1234);
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "f", O_RDWR, 0600,
-					&somebody, &e, &handle), 0);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "f",
+					guest_how(O_RDWR, 0600),
+					&e, &handle), 0);
 	assert_int_equal(e.attr.stx.stx_gid, 77);
 }
 
@@ -94,8 +96,8 @@ static void a_maker_may_write_what_the_mode_forbids(void **state)
 	assert_int_equal(fchmod(t->fd, 0777), 0);
 	assert_int_equal(seteuid(me ? me : 1234), 0);
 	share_bench_open(t, &(struct share_config){ 0 });
-	r = share_open_new(t->s, SHARE_ROOT, "f", O_RDWR | O_EXCL, 0444,
-			   &somebody, &e, &handle);
+	r = share_open_new(t->s, SHARE_ROOT, "f",
+			   guest_how(O_RDWR | O_EXCL, 0444), &e, &handle);
 	assert_int_equal(seteuid(me), 0);
 	assert_int_equal(r, 0);
 	assert_int_equal(e.attr.stx.stx_mode, S_IFREG | 0444);
@@ -112,8 +114,9 @@ static void D907_what_is_made_never_has_set_id_bits(void **state)
 	assert_int_equal(share_mknod(t->s, SHARE_ROOT, "a", S_IFREG | 07755,
 				     &somebody, &e), 0);
 	assert_int_equal(host_mode(t, "a") & 06000, 0);
-	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "b", O_RDWR, 06755,
-					&somebody, &e, &handle), 0);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "b",
+					guest_how(O_RDWR, 06755),
+					&e, &handle), 0);
 	assert_int_equal(host_mode(t, "b") & 06000, 0);
 }
 

@@ -112,8 +112,8 @@ static void D905_a_file_swapped_for_a_link_meanwhile(void **state)
 			opened++;
 		}
 		share_forget(t->s, n, 1);
-		if (share_open_new(t->s, SHARE_ROOT, "f", O_RDWR, 0666,
-				   &somebody, &e, &handle) == 0) {
+		if (share_open_new(t->s, SHARE_ROOT, "f",
+				   guest_how(O_RDWR, 0666), &e, &handle) == 0) {
 			assert_int_equal(guest_read(t, handle, buf, 64, 0), 1);
 			share_close(t->s, handle);
 			share_forget(t->s, e.node, 1);

@@ -405,18 +405,17 @@ int fs_create(struct virtio **out, const struct fs_config *cfg,
 	      struct err *err)
 {
 	size_t len = strlen(cfg->tag);
-	struct fs *fs = NULL;
-	int r = 0;
+	bool fits = len && len <= FS_TAG_MAX;
+	struct fs *fs = fits ? calloc(1, sizeof(*fs)) : NULL;
 
 	*out = NULL;
-	if (!len || len > FS_TAG_MAX)
-		r = err_set(err, -EINVAL, "%s: a tag has 1 to %u bytes",
-			    host->id, FS_TAG_MAX);
-	else if (!(fs = calloc(1, sizeof(*fs))))
-		r = err_set(err, -ENOMEM, "%s: out of memory", host->id);
-	if (r < 0) {
+	if (!fs) {
 		share_destroy(share);
-		return r;
+		return fits ? err_set(err, -ENOMEM, "%s: out of memory",
+				      host->id) :
+			      err_set(err, -EINVAL,
+				      "%s: a tag has 1 to %u bytes", host->id,
+				      FS_TAG_MAX);
 	}
 	memcpy(fs->tag, cfg->tag, len);
 	fs->cache = cfg->cache;

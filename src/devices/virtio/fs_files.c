@@ -66,8 +66,12 @@ int64_t fs_make(struct fs_call *call)
 	if (!name || !fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
 	r = share_open_new(call->share, call->node, name,
-			   flags_for(call, le32_get(in.flags)),
-			   le32_get(in.mode), &call->user, &e, &handle);
+			   (struct share_how){
+				   .user = call->user,
+				   .flags = flags_for(call, le32_get(in.flags)),
+				   .mode = le32_get(in.mode),
+			   },
+			   &e, &handle);
 	if (r < 0)
 		return r;
 	out.entry = fs_entry(call, &e);
