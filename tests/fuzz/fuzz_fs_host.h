@@ -43,19 +43,13 @@ static int drop(const char *path, const struct stat *st, int flag,
 static int remove_it(const char *path, const struct stat *st, int flag,
 		     struct FTW *ftw)
 {
-	return ftw->level || flag != FTW_D ? remove(path) : rmdir(path);
+	return remove(path);
 }
 
 static void remove_all(const char *path)
 {
 	nftw(path, drop, 16, FTW_PHYS);
 	nftw(path, remove_it, 16, FTW_PHYS | FTW_DEPTH);
-}
-
-static void host_leaves(void)
-{
-	setrlimit(RLIMIT_FSIZE, &file_size);
-	remove_all(base);
 }
 
 static void host_put(const char *name, const char *text, mode_t mode)
@@ -70,20 +64,20 @@ static void host_put(const char *name, const char *text, mode_t mode)
 	close(fd);
 }
 
-/* Once: what is beside the tree. The limit's signal would end the process. */
+/* What is beside the tree. Nothing of it is left between two inputs, where
+ * libFuzzer ends. The limit's signal would end the process. */
 static void host_comes(void)
 {
 	const char *where = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
 	char path[96];
 	struct stat st;
 
-	if (base[0])
-		return;
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &file_size);
+	if (!base[0]) {
+		signal(SIGXFSZ, SIG_IGN);
+		getrlimit(RLIMIT_FSIZE, &file_size);
+	}
 	snprintf(base, sizeof(base), "%s/vireo-fuzz-XXXXXX", where);
 	must(mkdtemp(base) != NULL);
-	atexit(host_leaves);
 	snprintf(path, sizeof(path), "%s/outside", base);
 	must(mkdir(path, 0755) == 0 && stat(path, &st) == 0);
 	forbidden[0] = st.st_ino;
@@ -155,7 +149,6 @@ static void host_ends(void)
 
 	setrlimit(RLIMIT_FSIZE, &file_size);
 	fd_close(&tree_fd);
-	remove_all(tree_path());
 	snprintf(path, sizeof(path), "%s/outside", base);
 	must(stat(path, &st) == 0 && st.st_ino == forbidden[0]);
 	must((st.st_mode & 07777) == 0755 && st.st_uid == geteuid());
@@ -167,6 +160,7 @@ static void host_ends(void)
 	must(fd_read(fd, text, sizeof(text)) == (ssize_t)strlen(SECRET));
 	must(!memcmp(text, SECRET, strlen(SECRET)));
 	close(fd);
+	remove_all(base);
 }
 
 /* The guest may have put a link there: it is not followed. */
