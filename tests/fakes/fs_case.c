@@ -173,10 +173,12 @@ struct fs_answer fs_send(struct fs_case *t, const struct fs_req *req)
 
 void fs_post(struct fs_case *t, const struct fs_req *req)
 {
-	uint32_t len = put_request(t, req, driver_ram_at(&t->ram, t->small,
-							 4096));
-	const struct driver_buf buf = { t->small, len, false };
+	/* The device may be reading the one before. */
+	const uint64_t gpa = t->small + t->unique % 4 * 1024;
+	uint32_t len = put_request(t, req, driver_ram_at(&t->ram, gpa, 1024));
+	const struct driver_buf buf = { gpa, len, false };
 
+	assert_true(len <= 1024);
 	post(t, queue_of(req), &buf, 1);
 }
 
