@@ -100,11 +100,20 @@ static bool may_request(const struct vireo_vm *vm, enum vireo_reason reason)
 	       (reason == VIREO_STOPPED || reason == VIREO_DEADLINE);
 }
 
+/* The command's end is known, but what it wrote is not out yet: that will be
+ * the VM's end, whatever the guest does meanwhile. */
+static bool is_early(struct vireo_vm *vm, enum vireo_reason reason)
+{
+	return vm->command &&
+	       (reason == VIREO_POWER_OFF || reason == VIREO_RESET) &&
+	       command_has_ended(vm->command);
+}
+
 void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 		    const char *detail)
 {
 	pthread_mutex_lock(&vm->lock);
-	if (may_request(vm, reason))
+	if (may_request(vm, reason) && !is_early(vm, reason))
 		set_end(vm, reason, status, detail);
 	pthread_mutex_unlock(&vm->lock);
 	fd_event_signal(vm->work_fd);

@@ -80,12 +80,14 @@ void init_main(void)
 	}
 	if (words >= 0)
 		host_tell(words, "began", start);
-	if (r < 0 && words >= 0)
+	if (r < 0 && words >= 0) {
 		host_complain(words, 125, what, r);
-	else if (r < 0)
+		SYS3(poll, NULL, 0, 10000); /* the host ends the VM */
+	} else if (r < 0) {
 		say(what, r);
-	else
+	} else {
 		run_command(&conf, words);
+	}
 	SYS0(sync);
 	SYS4(reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
 	     LINUX_REBOOT_CMD_POWER_OFF, 0);

@@ -263,7 +263,10 @@ void pump_rest(struct pump *p)
 	struct pollfd set = { p->words, POLLIN, 0 };
 	char byte;
 
-	while (SYS3(poll, &set, 1, 1000) > 0)
-		if (SYS3(read, p->words, &byte, 1) <= 0)
+	stop_stream(p, &p->in);
+	stop_stream(p, &p->out);
+	stop_stream(p, &p->err);
+	while (SYS3(poll, &set, 1, -1) != 0)
+		if (SYS3(read, p->words, &byte, 1) == 0)
 			return;
 }

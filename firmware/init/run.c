@@ -211,6 +211,7 @@ void run_command(const struct conf *conf, int words)
 	why = pump_open(&pump, *conf_get(conf, "tty"), fds);
 	if (why < 0) {
 		host_complain(words, 125, "the command's streams", why);
+		pump_rest(&pump);
 		return;
 	}
 	pid = start(conf, fds, &why);
@@ -220,6 +221,7 @@ void run_command(const struct conf *conf, int words)
 	if (why < 0) {
 		host_complain(words, why == -ENOENT ? 127 : 126, exec.argv[0],
 			      why);
+		pump_rest(&pump);
 		return;
 	}
 	host_tell(words, "started", now_us());

@@ -28,7 +28,7 @@ struct pump {
 int pump_open(struct pump *p, bool tty, int fds[3]);
 /* Copies until @child has ended and what it wrote is with the host. */
 void pump_run(struct pump *p, int child, int *status);
-/* Waits until the host has closed the connection, or for a second. */
+/* Nothing more comes: tells the host, and waits until it ends the VM. */
 void pump_rest(struct pump *p);
 
 #endif
