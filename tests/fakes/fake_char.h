@@ -18,7 +18,7 @@ struct char_dev {
 	size_t in_at;
 	unsigned int reads; /* calls of char_read() */
 	bool full;   /* offers are taken as far as there is room, below */
-	size_t room;
+	_Atomic size_t room; /* may change while the device looks */
 	struct char_listener listener;
 	void (*on_write)(void *ctx); /* called by char_write(), or NULL */
 	void *on_write_ctx;

@@ -198,6 +198,7 @@ static void saving_after_loading_gives_the_same_bytes(void **state)
 	assert_int_equal(len, len2);
 	assert_memory_equal(blob, again, len);
 	/* It goes on where it was. */
+	front_sync(&t->front);
 	fake_char_room(&t->chr[1], 100);
 	front_sync(&t->front);
 	assert_int_equal(console_done(t, 5), 0);
