@@ -172,12 +172,12 @@ static int set_one(struct vireo_config *cfg, const char *key, const char *value,
 
 	if (!trial)
 		return err_set(err, -ENOMEM, "out of memory");
-	*trial = cfg->typed;
+	config_copy(trial, &cfg->typed);
 	r = config_set(trial, key, value, err);
 	if (!r && remember(cfg, key_find(key), value) < 0)
 		r = err_set(err, -ENOMEM, "out of memory");
 	if (!r)
-		cfg->typed = *trial;
+		config_copy(&cfg->typed, trial);
 	free(trial);
 	return r;
 }
@@ -269,7 +269,7 @@ int vireo_config_parse(struct vireo_config *cfg, const char *json, size_t len,
 	r = json_walk(json, len, set_member, &members, &why);
 	if (!r) {
 		drop_settings(cfg);
-		cfg->typed = trial->typed;
+		config_copy(&cfg->typed, &trial->typed);
 		cfg->setting = trial->setting;
 		cfg->count = trial->count;
 		trial->setting = NULL;

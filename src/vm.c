@@ -251,9 +251,9 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->board_lock, NULL);
 	init_condition(&vm->changed);
-	vm->cfg = malloc(sizeof(*vm->cfg));
+	vm->cfg = calloc(1, sizeof(*vm->cfg));
 	if (vm->cfg) {
-		*vm->cfg = *cfg;
+		config_copy(vm->cfg, cfg);
 		r = init(vm, fds, err);
 	} else {
 		r = err_set(err, -ENOMEM, "out of memory");

@@ -6,6 +6,7 @@
 #include "board/config.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,9 +18,23 @@
 #define MEMORY_MIN MIB
 #define MEMORY_MAX (UINT64_C(1) << 46)
 
+static void init_command(struct config_command *c)
+{
+	const size_t texts = offsetof(struct config_command, dir);
+
+	c->args.count = 0;
+	c->args.len = 0;
+	c->env.count = 0;
+	c->env.len = 0;
+	memset((char *)c + texts, 0,
+	       offsetof(struct config_command, volume) - texts);
+}
+
+/* As config_copy(): what is not used is not touched. */
 void config_init(struct config *cfg)
 {
-	memset(cfg, 0, sizeof(*cfg));
+	memset(cfg, 0, offsetof(struct config, share));
+	init_command(&cfg->command);
 	cfg->memory = 256 * MIB;
 	cfg->cpus = 1;
 	cfg->log_level = LOG_LEVEL_WARN;
@@ -45,6 +60,28 @@ static int unknown_key(const char *key, struct err *err)
 	return err_set_key(err, -EINVAL, key,
 			   "unknown key \"%s\" (vireo run --help lists them)",
 			   key);
+}
+
+static void copy_texts(struct config_texts *to, const struct config_texts *from)
+{
+	to->count = from->count;
+	to->len = from->len;
+	memcpy(to->bytes, from->bytes, from->len);
+}
+
+/* Pages that nobody has written to take no memory. */
+void config_copy(struct config *to, const struct config *from)
+{
+	const size_t texts = offsetof(struct config_command, dir);
+
+	memcpy(to, from, offsetof(struct config, share));
+	memcpy(to->share, from->share, from->shares * sizeof(*to->share));
+	copy_texts(&to->command.args, &from->command.args);
+	copy_texts(&to->command.env, &from->command.env);
+	memcpy((char *)&to->command + texts, (const char *)&from->command +
+	       texts, offsetof(struct config_command, volume) - texts);
+	memcpy(to->command.volume, from->command.volume,
+	       from->command.volumes * sizeof(*to->command.volume));
 }
 
 int config_set(struct config *cfg, const char *key, const char *value,

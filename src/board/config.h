@@ -118,14 +118,10 @@ struct config {
 	struct config_disk disk[CONFIG_MAX_DISKS];
 	unsigned int nets;
 	struct config_net net[CONFIG_MAX_NETS];
-	unsigned int shares;
-	struct config_share share[CONFIG_MAX_SHARES];
 	bool rng;
 	bool balloon;
 	char vsock[108]; /* socket path; "": none */
 	uint64_t cid;
-
-	struct config_command command;
 
 	uint64_t timeout_ms;      /* 0: none */
 	uint64_t idle_timeout_ms; /* 0: none */
@@ -133,10 +129,17 @@ struct config {
 	bool stats;
 	char name[CONFIG_NAME_MAX];
 	enum log_level log_level;
+
+	/* Large, and seldom used: config_copy() leaves out what is not. */
+	unsigned int shares;
+	struct config_share share[CONFIG_MAX_SHARES];
+	struct config_command command;
 };
 
 /* The defaults. */
 void config_init(struct config *cfg);
+/* What is used of @from; the rest of @to stays whatever it is. */
+void config_copy(struct config *to, const struct config *from);
 
 /*
  * Sets one key from its text: form and range are checked, nothing is opened. A

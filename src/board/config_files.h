@@ -55,10 +55,10 @@ struct config_command {
 	bool tty;
 	char rootfs[CONFIG_PATH_MAX]; /* "": / */
 	char out[CONFIG_PATH_MAX];    /* at /out; "": none */
-	unsigned int volumes;
-	struct config_volume volume[CONFIG_MAX_VOLUMES];
 	unsigned int hidden;
 	char hide[CONFIG_MAX_HIDDEN - 4][256]; /* below rootfs */
+	unsigned int volumes;
+	struct config_volume volume[CONFIG_MAX_VOLUMES];
 };
 
 #endif
