@@ -214,8 +214,8 @@ int share_reopen(struct share *s, int fd, int flags)
 
 int share_getattr(struct share *s, uint64_t node, struct share_attr *out)
 {
-	struct share_node *n = share_node(s, node);
-	int fd = n ? share_node_fd(s, n) : -ESTALE;
+	struct share_node *n;
+	int fd = share_node_open(s, node, &n);
 	int r = fd < 0 ? fd : share_stat(fd, "", &out->stx);
 
 	if (r == 0)
@@ -286,8 +286,8 @@ static int set_times(struct share *s, const char *magic,
 int share_setattr(struct share *s, uint64_t node, uint64_t handle,
 		  const struct share_change *c, struct share_attr *out)
 {
-	struct share_node *n = share_node(s, node);
-	int fd = n ? share_node_fd(s, n) : -ESTALE;
+	struct share_node *n;
+	int fd = share_node_open(s, node, &n);
 	struct share_magic magic;
 	int r = fd < 0 ? fd : share_getattr(s, node, out);
 
@@ -315,8 +315,8 @@ int share_setattr(struct share *s, uint64_t node, uint64_t handle,
 
 int share_readlink(struct share *s, uint64_t node, char *buf, size_t size)
 {
-	struct share_node *n = share_node(s, node);
-	int fd = n ? share_node_fd(s, n) : -ESTALE;
+	struct share_node *n;
+	int fd = share_node_open(s, node, &n);
 	ssize_t len;
 
 	if (fd < 0)
@@ -329,8 +329,8 @@ int share_readlink(struct share *s, uint64_t node, char *buf, size_t size)
 
 int share_statfs(struct share *s, uint64_t node, struct statvfs *out)
 {
-	struct share_node *n = share_node(s, node);
-	int fd = n ? share_node_fd(s, n) : -ESTALE;
+	struct share_node *n;
+	int fd = share_node_open(s, node, &n);
 
 	if (fd < 0)
 		return fd;

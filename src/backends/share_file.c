@@ -130,8 +130,8 @@ int share_drop_setid(struct share *s, int fd)
 
 int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle)
 {
-	struct share_node *n = share_node(s, node);
-	int fd = n ? share_node_fd(s, n) : -ESTALE;
+	struct share_node *n;
+	int fd = share_node_open(s, node, &n);
 	int r = 0;
 
 	if (fd < 0)

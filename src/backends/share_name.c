@@ -173,9 +173,9 @@ int share_symlink(struct share *s, uint64_t parent, const char *name,
 int share_link(struct share *s, uint64_t node, uint64_t parent,
 	       const char *name, struct share_entry *out)
 {
-	struct share_node *n = share_node(s, node);
 	int folder = folder_for(s, parent, name);
-	int fd = n ? share_node_fd(s, n) : -ESTALE;
+	struct share_node *n;
+	int fd = share_node_open(s, node, &n);
 	struct share_magic magic;
 
 	if (folder < 0 || fd < 0)

@@ -216,6 +216,12 @@ int share_node_fd(struct share *s, struct share_node *n)
 	return n->fd;
 }
 
+int share_node_open(struct share *s, uint64_t id, struct share_node **n)
+{
+	*n = share_node(s, id);
+	return *n ? share_node_fd(s, *n) : -ESTALE;
+}
+
 int share_folder_fd(struct share *s, uint64_t id)
 {
 	struct share_node *n = share_node(s, id);

@@ -84,6 +84,8 @@ struct share_node *share_node(struct share *s, uint64_t id);
 /* An O_PATH descriptor of the node's, or -errno; not the caller's to close, and
  * valid until two more were asked for. */
 int share_node_fd(struct share *s, struct share_node *n);
+/* The node of a number, and as share_node_fd(); -ESTALE: no such node. */
+int share_node_open(struct share *s, uint64_t id, struct share_node **n);
 /* As share_node_fd(), of a folder's number. */
 int share_folder_fd(struct share *s, uint64_t id);
 /* 0, or what is wrong with a component. */

@@ -24,8 +24,8 @@ static bool allowed(const char *name)
 /* A descriptor that attributes can be asked for by. */
 static int open_node(struct share *s, uint64_t node)
 {
-	struct share_node *n = share_node(s, node);
-	int fd = n ? share_node_fd(s, n) : -ESTALE;
+	struct share_node *n;
+	int fd = share_node_open(s, node, &n);
 
 	if (fd < 0)
 		return fd;
