@@ -91,6 +91,24 @@ bool fs_put(const struct fs_call *call, size_t off, const void *src, size_t len)
 			   len);
 }
 
+int64_t fs_answer(const struct fs_call *call, const void *src, size_t len)
+{
+	return fs_put(call, 0, src, len) ? (int64_t)len : -EIO;
+}
+
+uint64_t fs_valid_s(const struct fs_call *call)
+{
+	switch (call->cache) {
+	case FS_CACHE_NONE:
+		return 0;
+	case FS_CACHE_ALWAYS:
+		return 86400;
+	case FS_CACHE_AUTO:
+		break;
+	}
+	return 1;
+}
+
 uint64_t fs_room(const struct fs_call *call)
 {
 	return call->chain->in_len - sizeof(struct fuse_out);
@@ -125,13 +143,12 @@ struct fuse_attr fs_attr(const struct share_attr *a)
 struct fuse_entry_out fs_entry(const struct fs_call *call,
 			       const struct share_entry *e)
 {
-	uint64_t valid = call->cache == FS_CACHE_NONE	? 0 :
-			 call->cache == FS_CACHE_ALWAYS ? 86400 : 1;
+	const le64 valid = le64_put(fs_valid_s(call));
 
 	return (struct fuse_entry_out){
 		.node = le64_put(e->node),
-		.entry_valid_s = le64_put(valid),
-		.attr_valid_s = le64_put(valid),
+		.entry_valid_s = valid,
+		.attr_valid_s = valid,
 		.attr = fs_attr(&e->attr),
 	};
 }
@@ -201,7 +218,7 @@ static int64_t init(struct fs *fs, struct fs_call *call)
 		out.time_gran_ns = le32_put(1);
 		out.max_pages = le16_put(FS_WRITE_MAX / PAGE);
 	}
-	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+	return fs_answer(call, &out, sizeof(out));
 }
 
 static void forget_many(struct fs_call *call)

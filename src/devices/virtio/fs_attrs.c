@@ -14,15 +14,13 @@ static int64_t put_attr(const struct fs_call *call, int r,
 			const struct share_attr *a)
 {
 	struct fuse_attr_out out = {
-		.valid_s = le64_put(call->cache == FS_CACHE_NONE   ? 0 :
-				    call->cache == FS_CACHE_ALWAYS ? 86400 :
-								     1),
+		.valid_s = le64_put(fs_valid_s(call)),
 	};
 
 	if (r < 0)
 		return r;
 	out.attr = fs_attr(a);
-	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+	return fs_answer(call, &out, sizeof(out));
 }
 
 int64_t fs_getattr(struct fs_call *call)
@@ -90,7 +88,7 @@ int64_t fs_readlink(struct fs_call *call)
 
 	if (len < 0)
 		return len;
-	return fs_put(call, 0, target, (size_t)len) ? len : -EIO;
+	return fs_answer(call, target, (size_t)len);
 }
 
 int64_t fs_statfs(struct fs_call *call)
@@ -109,7 +107,7 @@ int64_t fs_statfs(struct fs_call *call)
 	out.bsize = le32_put((uint32_t)v.f_bsize);
 	out.namelen = le32_put(SHARE_NAME_MAX);
 	out.frsize = le32_put((uint32_t)v.f_frsize);
-	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+	return fs_answer(call, &out, sizeof(out));
 }
 
 /* ---- extended attributes ---- */
@@ -140,8 +138,7 @@ static int64_t put_value(const struct fs_call *call, int r, const void *value,
 	if (r < 0)
 		return r;
 	if (!size)
-		return fs_put(call, 0, &out, sizeof(out)) ?
-			       (int64_t)sizeof(out) : -EIO;
+		return fs_answer(call, &out, sizeof(out));
 	return fs_put(call, 0, value, (size_t)r) ? r : -ERANGE;
 }
 

@@ -45,6 +45,10 @@ bool fs_two_names(struct fs_call *call, size_t skip, const char **first,
 /* Puts @len bytes of an answer at @off after its header. */
 bool fs_put(const struct fs_call *call, size_t off, const void *src,
 	    size_t len);
+/* The whole answer: its length, or -EIO when there is no room for it. */
+int64_t fs_answer(const struct fs_call *call, const void *src, size_t len);
+/* For how many seconds the guest may believe an answer. */
+uint64_t fs_valid_s(const struct fs_call *call);
 /* Bytes that an answer may have after its header. */
 uint64_t fs_room(const struct fs_call *call);
 

@@ -127,7 +127,7 @@ int64_t fs_write(struct fs_call *call)
 	if (r < 0)
 		return r;
 	out.size = le32_put((uint32_t)r);
-	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+	return fs_answer(call, &out, sizeof(out));
 }
 
 int64_t fs_flush(struct fs_call *call)
@@ -182,7 +182,7 @@ int64_t fs_lseek(struct fs_call *call)
 	if (r < 0)
 		return r;
 	out.off = le64_put((uint64_t)r);
-	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+	return fs_answer(call, &out, sizeof(out));
 }
 
 int64_t fs_copy(struct fs_call *call)
@@ -199,5 +199,5 @@ int64_t fs_copy(struct fs_call *call)
 	if (r < 0)
 		return r;
 	out.size = le32_put((uint32_t)r);
-	return fs_put(call, 0, &out, sizeof(out)) ? (int64_t)sizeof(out) : -EIO;
+	return fs_answer(call, &out, sizeof(out));
 }
