@@ -34,7 +34,6 @@ struct command {
 	struct archive initramfs;
 	struct command_host host;
 	int fd[3]; /* owned: ours, for stdin, stdout, stderr; -1: none */
-	bool tty;
 	int done_fd; /* owned eventfd: a stream has ended */
 	struct loop_source *done;
 
@@ -283,7 +282,6 @@ int command_create(struct command **out, struct config *cfg,
 	if (!c)
 		return err_set(err, -ENOMEM, "out of memory");
 	c->host = *host;
-	c->tty = cfg->command.tty;
 	c->done_fd = -1;
 	c->words = -1;
 	for (int i = 0; i < 3; i++)

@@ -71,7 +71,7 @@ static bool is_folder(const char *path)
 	return access(path, X_OK) == 0;
 }
 
-int find_modules(char *dir, size_t cap, const char *path, struct err *err)
+void find_modules(char *dir, size_t cap, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	int folder = slash ? (int)(slash - path) : 0;
@@ -80,13 +80,12 @@ int find_modules(char *dir, size_t cap, const char *path, struct err *err)
 	*dir = '\0';
 	read_version(version, sizeof(version), path);
 	if (!*version || strchr(version, '/') || *version == '.')
-		return 0;
+		return;
 	snprintf(dir, cap, "%.*s/../lib/modules/%s", folder,
 		 folder ? path : ".", version);
 	if (is_folder(dir))
-		return 0;
+		return;
 	snprintf(dir, cap, "/lib/modules/%s", version);
 	if (!is_folder(dir))
 		*dir = '\0';
-	return 0;
 }

@@ -18,6 +18,6 @@ int find_kernel(char *path, size_t cap, struct err *err);
  * it names, beside its own folder ("X/boot/vmlinuz" has "X/lib/modules") or in
  * /lib/modules. "" when there is none, or the image does not say.
  */
-int find_modules(char *dir, size_t cap, const char *path, struct err *err);
+void find_modules(char *dir, size_t cap, const char *path);
 
 #endif
