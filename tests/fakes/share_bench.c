@@ -263,3 +263,17 @@ void guest_crowd(struct share_bench *t)
 		share_forget(t->s, node[i], 1);
 	share_forget(t->s, crowd, 1);
 }
+
+int try_mkdir(struct share_bench *t, const char *name)
+{
+	const struct share_user somebody = { 1234, 77 };
+	struct share_entry e;
+
+	return share_mkdir(t->s, SHARE_ROOT, name, 0755, &somebody, &e);
+}
+
+int try_rename(struct share_bench *t, const char *from, const char *to,
+	       unsigned int flags)
+{
+	return share_rename(t->s, SHARE_ROOT, from, SHARE_ROOT, to, flags);
+}

@@ -80,4 +80,9 @@ void guest_crowd(struct share_bench *t);
 /* Is @name in the listing? */
 bool guest_lists(struct share_bench *t, uint64_t node, const char *name);
 
+/* In the root; what share_mkdir() and share_rename() say. */
+int try_mkdir(struct share_bench *t, const char *name);
+int try_rename(struct share_bench *t, const char *from, const char *to,
+	       unsigned int flags);
+
 #endif

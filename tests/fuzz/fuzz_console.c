@@ -151,16 +151,10 @@ static void snapshot(struct stage *t)
 	struct snap *s;
 	size_t len;
 
-	if (how == 0) {
-		fuzz_save_load(t->v);
-		return;
-	}
-	if (how == 1) {
-		uint32_t at = take(&t->in, 2);
-		uint32_t count = take(&t->in, 1);
-
-		fuzz_load_damaged(t->v, at, count, (uint8_t)take(&t->in, 1));
-		run(t, take(&t->in, 1));
+	if (how < 2) {
+		fuzz_snapshot_step(t->v, &t->in, how);
+		if (how == 1)
+			run(t, take(&t->in, 1));
 		return;
 	}
 	/* from a host with another terminal, of a device with more ports */

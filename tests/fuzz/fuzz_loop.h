@@ -188,4 +188,20 @@ static void fuzz_load_damaged(struct virtio *v, size_t at, unsigned int count,
 	snap_destroy(s);
 }
 
+/* The steps that all devices have: saved and loaded (@how 0); loaded when it is
+ * damaged (1), after which the driver has to begin anew. */
+static inline void fuzz_snapshot_step(struct virtio *v, struct fuzz_input *in,
+				      uint32_t how)
+{
+	uint32_t at, count;
+
+	if (how == 0) {
+		fuzz_save_load(v);
+		return;
+	}
+	at = take(in, 2);
+	count = take(in, 1);
+	fuzz_load_damaged(v, at, count, (uint8_t)take(in, 1));
+}
+
 #endif

@@ -8,21 +8,6 @@
 
 #include "share_bench.h"
 
-static const struct share_user somebody = { 1234, 77 };
-
-static int make_folder(struct share_bench *t, const char *name)
-{
-	struct share_entry e;
-
-	return share_mkdir(t->s, SHARE_ROOT, name, 0755, &somebody, &e);
-}
-
-static int rename_to(struct share_bench *t, const char *from, const char *to,
-		     unsigned int flags)
-{
-	return share_rename(t->s, SHARE_ROOT, from, SHARE_ROOT, to, flags);
-}
-
 static void what_is_read_only_cannot_be_changed(void **state)
 {
 	struct share_bench *t = *state;
@@ -37,10 +22,10 @@ static void what_is_read_only_cannot_be_changed(void **state)
 	share_bench_open(t, &cfg);
 	assert_true(share_read_only(t->s));
 	a = guest_find(t, SHARE_ROOT, "a");
-	assert_int_equal(make_folder(t, "d"), -EROFS);
+	assert_int_equal(try_mkdir(t, "d"), -EROFS);
 	assert_int_equal(share_link(t->s, a, SHARE_ROOT, "b", &e), -EROFS);
 	assert_int_equal(share_remove(t->s, SHARE_ROOT, "a", false), -EROFS);
-	assert_int_equal(rename_to(t, "a", "b", 0), -EROFS);
+	assert_int_equal(try_rename(t, "a", "b", 0), -EROFS);
 	assert_int_equal(share_setattr(t->s, a, 0, &c, &attr), -EROFS);
 	assert_int_equal(share_open(t->s, a, O_RDWR, &handle), -EROFS);
 	assert_int_equal(share_open(t->s, a, O_RDONLY | O_TRUNC, &handle),
@@ -77,7 +62,7 @@ static void hidden_names_do_not_exist(void **state)
 	assert_int_equal(guest_look(t, d, "h"), 0);
 	assert_int_equal(guest_count(t, SHARE_ROOT), 2);
 	assert_int_equal(guest_count(t, d), 1);
-	assert_int_equal(make_folder(t, "h"), -EACCES);
+	assert_int_equal(try_mkdir(t, "h"), -EACCES);
 	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "h",
 					guest_how(O_RDWR, 0600),
 					&e, &handle), -EACCES);
@@ -87,7 +72,7 @@ static void hidden_names_do_not_exist(void **state)
 	assert_int_equal(share_link(t->s, guest_find(t, d, "h"), d, "via", &e),
 			 -EACCES);
 	/* Its folder may get another name. */
-	assert_int_equal(rename_to(t, "d", "moved", 0), 0);
+	assert_int_equal(try_rename(t, "d", "moved", 0), 0);
 	assert_int_equal(guest_look(t, d, "deep"), -ENOENT);
 	assert_int_equal(share_open_folder(t->s, d, &handle), 0);
 	assert_int_equal(share_lookup_in(t->s, handle, "deep", &e), -ENOENT);
@@ -113,7 +98,7 @@ static void hidden_files_have_no_other_name_in_their_folder(void **state)
 	assert_true(guest_lists(t, SHARE_ROOT, "f"));
 	assert_int_equal(share_remove(t->s, SHARE_ROOT, "SECRET", false),
 			 -EACCES);
-	assert_int_equal(rename_to(t, "f", "SECRET", 0), -EACCES);
+	assert_int_equal(try_rename(t, "f", "SECRET", 0), -EACCES);
 	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "SECRET",
 					guest_how(O_RDWR, 0600),
 					&e, &handle), -EACCES);

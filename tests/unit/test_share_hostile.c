@@ -16,19 +16,6 @@
 
 static const struct share_user somebody = { 1234, 77 };
 
-static int make_folder(struct share_bench *t, const char *name)
-{
-	struct share_entry e;
-
-	return share_mkdir(t->s, SHARE_ROOT, name, 0755, &somebody, &e);
-}
-
-static int rename_to(struct share_bench *t, const char *from, const char *to,
-		     unsigned int flags)
-{
-	return share_rename(t->s, SHARE_ROOT, from, SHARE_ROOT, to, flags);
-}
-
 /* ---- names ---- */
 
 static void D903_names_that_are_none_are_refused_everywhere(void **state)
@@ -56,7 +43,7 @@ static void D903_names_that_are_none_are_refused_everywhere(void **state)
 		int r = bad[i].r;
 
 		assert_int_equal(guest_look(t, SHARE_ROOT, n), r);
-		assert_int_equal(make_folder(t, n), r);
+		assert_int_equal(try_mkdir(t, n), r);
 		assert_int_equal(share_mknod(t->s, SHARE_ROOT, n, S_IFREG,
 					     &somebody, &e), r);
 		assert_int_equal(share_open_new(t->s, SHARE_ROOT, n,
@@ -67,12 +54,12 @@ static void D903_names_that_are_none_are_refused_everywhere(void **state)
 		assert_int_equal(share_link(t->s, a, SHARE_ROOT, n, &e), r);
 		assert_int_equal(share_remove(t->s, SHARE_ROOT, n, false), r);
 		assert_int_equal(share_remove(t->s, SHARE_ROOT, n, true), r);
-		assert_int_equal(rename_to(t, n, "b", 0), r);
-		assert_int_equal(rename_to(t, "a", n, 0), r);
+		assert_int_equal(try_rename(t, n, "b", 0), r);
+		assert_int_equal(try_rename(t, "a", n, 0), r);
 	}
 	longest[SHARE_NAME_MAX] = '\0';
-	assert_int_equal(make_folder(t, longest), 0);
-	assert_int_equal(make_folder(t, "..."), 0);
+	assert_int_equal(try_mkdir(t, longest), 0);
+	assert_int_equal(try_mkdir(t, "..."), 0);
 	assert_int_equal(guest_count(t, SHARE_ROOT), 3);
 }
 
