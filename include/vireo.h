@@ -107,6 +107,10 @@ VIREO_API int vireo_config_set(struct vireo_config *cfg, const char *key,
 VIREO_API const char *vireo_config_get(const struct vireo_config *cfg,
 				       const char *key, size_t index);
 
+/* Has a value been given? False for a key that is not known. */
+VIREO_API bool vireo_config_is_set(const struct vireo_config *cfg,
+				   const char *key);
+
 /* Sets keys from a JSON object: strings, numbers, booleans, and arrays of
  * strings for repeatable keys. At most 1 MiB. On failure @cfg is unchanged. */
 VIREO_API int vireo_config_parse(struct vireo_config *cfg, const char *json,

@@ -208,6 +208,13 @@ const char *vireo_config_get(const struct vireo_config *cfg, const char *key,
 	return seen == 0 && index == 0 ? k->pub.value : NULL;
 }
 
+bool vireo_config_is_set(const struct vireo_config *cfg, const char *key)
+{
+	const struct key *k = key ? key_find(key) : NULL;
+
+	return cfg && k && find_setting(cfg, k);
+}
+
 struct members {
 	struct vireo_config *cfg;
 	const struct key *last;

@@ -66,6 +66,8 @@ bool report_write(const struct opts *opts, const struct vireo_end *end,
 /* The words after "--", and what a command has from its caller where the user
  * says nothing else. False: a message has been printed. */
 bool command_options(struct opts *opts);
+/* The folder of --out, when it does not exist, as build tools do. */
+bool command_make_out(const struct opts *opts);
 /* Standard output and error are the command's, and @in is what it reads. */
 bool command_streams(struct opts *opts, int in);
 

@@ -492,7 +492,8 @@ static int prepare_and_run(struct run *run)
 		return EXIT_USAGE;
 	if (run->opts.print_config)
 		return print_config(run);
-	if (!set_log(run) || !open_signals(run) || !connect_streams(run))
+	if (!command_make_out(&run->opts) || !set_log(run) ||
+	    !open_signals(run) || !connect_streams(run))
 		return EXIT_USAGE;
 	return run_vm(run);
 }

@@ -36,7 +36,7 @@ static bool set(struct opts *opts, const char *key, const char *value)
 
 static bool is_set(const struct opts *opts, const char *key)
 {
-	return vireo_config_get(opts->cfg, key, 0) != NULL;
+	return vireo_config_is_set(opts->cfg, key);
 }
 
 static bool is_carried(const char *variable)
@@ -53,14 +53,14 @@ static bool is_carried(const char *variable)
 	return false;
 }
 
-/* Has the user given it? */
-static bool is_given(const struct opts *opts, const char *variable)
+/* Has the user given a value that begins as @value does? */
+static bool is_given(const struct opts *opts, const char *key,
+		     const char *value, size_t len)
 {
-	size_t len = strcspn(variable, "=") + 1;
 	const char *given;
 
-	for (size_t i = 0; (given = vireo_config_get(opts->cfg, "env", i)); i++)
-		if (!strncmp(given, variable, len))
+	for (size_t i = 0; (given = vireo_config_get(opts->cfg, key, i)); i++)
+		if (!strncmp(given, value, len))
 			return true;
 	return false;
 }
@@ -68,7 +68,8 @@ static bool is_given(const struct opts *opts, const char *variable)
 static bool carry_variables(struct opts *opts)
 {
 	for (char **e = environ; *e; e++)
-		if (is_carried(*e) && !is_given(opts, *e) &&
+		if (is_carried(*e) &&
+		    !is_given(opts, "env", *e, strcspn(*e, "=") + 1) &&
 		    !set(opts, "env", *e))
 			return false;
 	return true;
@@ -85,7 +86,9 @@ static bool hide_secrets(struct opts *opts)
 		int len = snprintf(path, sizeof(path), "%s/%s", home,
 				   hidden[i]);
 
-		if (len < 256 && !set(opts, "hide", path))
+		if (len < 256 &&
+		    !is_given(opts, "hide", path, (size_t)len + 1) &&
+		    !set(opts, "hide", path))
 			return false;
 	}
 	return true;
@@ -111,8 +114,7 @@ static bool carry_user(struct opts *opts)
 	return set(opts, "user", user);
 }
 
-/* Made when it does not exist, as build tools do. */
-static bool make_out(const struct opts *opts)
+bool command_make_out(const struct opts *opts)
 {
 	const char *out = vireo_config_get(opts->cfg, "out", 0);
 
@@ -134,7 +136,7 @@ bool command_options(struct opts *opts)
 		return false;
 	if (!is_set(opts, "memory") && !set(opts, "memory", "1G"))
 		return false;
-	return make_out(opts) && carry_folder(opts) && carry_user(opts) &&
+	return carry_folder(opts) && carry_user(opts) &&
 	       carry_variables(opts) && hide_secrets(opts);
 }
 

@@ -298,6 +298,9 @@ static void api_null_arguments_are_refused(void **state)
 			 VIREO_EINVAL);
 	assert_null(vireo_config_get(NULL, "cpus", 0));
 	assert_null(vireo_config_get(f->cfg, NULL, 0));
+	assert_false(vireo_config_is_set(NULL, "cpus"));
+	assert_false(vireo_config_is_set(f->cfg, NULL));
+	assert_false(vireo_config_is_set(f->cfg, "no-such-key"));
 	assert_int_equal(vireo_config_print(NULL, &json), VIREO_EINVAL);
 	assert_int_equal(vireo_config_print(f->cfg, NULL), VIREO_EINVAL);
 	assert_int_equal(vireo_config_set_fd(NULL, "kvm", 0, NULL),

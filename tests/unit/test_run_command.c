@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* src/cli/run_command.c: what a command has from its caller. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+#define WORDS 12
+
+struct fixture {
+	struct opts opts;
+	char *word[WORDS + 1];
+	int saved[2]; /* standard input and output */
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	*state = f;
+	if (!f)
+		return -1;
+	for (int fd = 0; fd < 2; fd++)
+		f->saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+	setenv("HOME", "/home/someone", 1);
+	setenv("LC_TIME", "C", 1);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	opts_finish(&f->opts);
+	for (int fd = 0; fd < 2; fd++) {
+		dup2(f->saved[fd], fd);
+		close(f->saved[fd]);
+	}
+	for (int i = 0; i < WORDS; i++)
+		free(f->word[i]);
+	free(f);
+	return 0;
+}
+
+/* Options that stand between '|', as a run takes them. */
+static void options(struct fixture *f, const char *line)
+{
+	int n = 0;
+
+	while (*line) {
+		size_t len = strcspn(line, "|");
+
+		f->word[n++] = strndup(line, len);
+		line += len + (line[len] == '|');
+	}
+	assert_true(opts_parse(&f->opts, n, f->word));
+	assert_true(command_options(&f->opts));
+}
+
+static const char *get(const struct fixture *f, const char *key)
+{
+	return vireo_config_get(f->opts.cfg, key, 0);
+}
+
+static unsigned int count(const struct fixture *f, const char *key,
+			  const char *value)
+{
+	unsigned int n = 0;
+	const char *v;
+
+	for (size_t i = 0; (v = vireo_config_get(f->opts.cfg, key, i)); i++)
+		n += !strcmp(v, value);
+	return n;
+}
+
+/* Standard input and output are @in and @out. */
+static void streams(int in, int out)
+{
+	assert_true(in >= 0 && out >= 0);
+	fflush(stdout);
+	dup2(in, 0);
+	dup2(out, 1);
+	close(in);
+	close(out);
+}
+
+static int terminal(int *other)
+{
+	*other = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_int_equal(grantpt(*other), 0);
+	assert_int_equal(unlockpt(*other), 0);
+	return open(ptsname(*other), O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+static void without_a_command_nothing_is_carried_over(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const keys[] = { "command", "workdir", "user", "env",
+					    "hide", "memory", "tty" };
+
+	options(f, "--kernel|vmlinuz");
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		assert_false(vireo_config_is_set(f->opts.cfg, keys[i]));
+}
+
+static void what_the_user_does_not_say_is_his_own(void **state)
+{
+	struct fixture *f = *state;
+	char user[32];
+
+	snprintf(user, sizeof(user), "%u:%u", getuid(), getgid());
+	options(f, "--|make|test");
+	assert_string_equal(get(f, "command"), "make");
+	assert_int_equal(count(f, "command", "test"), 1);
+	assert_string_equal(get(f, "memory"), "1G");
+	assert_string_equal(get(f, "user"), user);
+	assert_int_equal(get(f, "workdir")[0], '/');
+	assert_int_equal(count(f, "env", "HOME=/home/someone"), 1);
+	assert_int_equal(count(f, "env", "LC_TIME=C"), 1);
+	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 1);
+}
+
+static void what_the_user_says_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	options(f, "-m|256M|--user|5|-w|/|-e|HOME=/x|--hide|/home/someone/.ssh"
+		   "|--|true");
+	assert_string_equal(get(f, "memory"), "256M");
+	assert_string_equal(get(f, "user"), "5");
+	assert_string_equal(get(f, "workdir"), "/");
+	assert_int_equal(count(f, "env", "HOME=/x"), 1);
+	assert_int_equal(count(f, "env", "HOME=/home/someone"), 0);
+	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 1);
+	assert_int_equal(count(f, "hide", "/home/someone/.aws"), 1);
+}
+
+static void another_root_has_its_own_folders(void **state)
+{
+	struct fixture *f = *state;
+
+	options(f, "--rootfs|/srv/tree|--|true");
+	assert_false(vireo_config_is_set(f->opts.cfg, "workdir"));
+	assert_false(vireo_config_is_set(f->opts.cfg, "hide"));
+}
+
+static void a_terminal_on_both_sides_is_one_in_the_guest(void **state)
+{
+	struct fixture *f = *state;
+	int other;
+	int tty = terminal(&other);
+
+	streams(tty, dup(tty));
+	options(f, "--|bash");
+	assert_string_equal(get(f, "tty"), "true");
+	close(other);
+}
+
+static void a_terminal_may_be_refused(void **state)
+{
+	struct fixture *f = *state;
+	int other;
+	int tty = terminal(&other);
+
+	streams(tty, dup(tty));
+	options(f, "--tty=false|--|bash");
+	assert_string_equal(get(f, "tty"), "false");
+	close(other);
+}
+
+static void one_side_that_is_no_terminal_makes_two_streams(void **state)
+{
+	struct fixture *f = *state;
+	int other;
+
+	streams(terminal(&other), open("/dev/null", O_WRONLY | O_CLOEXEC));
+	options(f, "--|bash");
+	assert_false(vireo_config_is_set(f->opts.cfg, "tty"));
+	close(other);
+}
+
+static void the_folder_of_out_is_made_by_a_run_only(void **state)
+{
+	struct fixture *f = *state;
+	char dir[] = "/tmp/vireo-out-XXXXXX";
+	char line[64];
+	struct stat st;
+
+	assert_non_null(mkdtemp(dir));
+	rmdir(dir);
+	snprintf(line, sizeof(line), "--out|%s|--|true", dir);
+	options(f, line);
+	assert_int_equal(stat(dir, &st), -1);
+	assert_true(command_make_out(&f->opts));
+	assert_int_equal(stat(dir, &st), 0);
+	assert_true(command_make_out(&f->opts)); /* it is there */
+	rmdir(dir);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(without_a_command_nothing_is_carried_over),
+		T(what_the_user_does_not_say_is_his_own),
+		T(what_the_user_says_stays),
+		T(another_root_has_its_own_folders),
+		T(a_terminal_on_both_sides_is_one_in_the_guest),
+		T(a_terminal_may_be_refused),
+		T(one_side_that_is_no_terminal_makes_two_streams),
+		T(the_folder_of_out_is_made_by_a_run_only),
+	};
+
+	return cmocka_run_group_tests_name("run_command", tests, NULL, NULL);
+}
