@@ -276,13 +276,51 @@ static void save_load_save_is_byte_equal(void **state)
 	blob[1] = save(other, second, &len[1]);
 	assert_int_equal(len[0], len[1]);
 	assert_memory_equal(blob[0], blob[1], len[0]);
-	/* what was pending is delivered by the new machine */
+	/* what was pending is delivered by the new machine, once it runs */
 	msix_control(&other->m, true, false);
 	put(other, 66, 3, 0);
+	assert_int_equal(signals(other, 66), 0);
+	msix_signal(&other->m, 1);
+	assert_int_equal(signals(other, 1), 0);
+	msix_resume(&other->m);
 	assert_int_equal(signals(other, 66), 1);
+	assert_int_equal(signals(other, 1), 1);
 	snap_destroy(load);
 	snap_destroy(first);
 	snap_destroy(second);
+	msix_finish(&other->m);
+	test_free(other);
+}
+
+/* One that the old machine refused and the new one knows: loading does not
+ * send it, and saves it again. */
+static void T32_a_message_that_was_refused_waits_for_the_resume(void **state)
+{
+	struct bench *b = *state;
+	struct bench *other = test_calloc(1, sizeof(*other));
+	struct snap *s[2] = { snap_create(), snap_create() };
+	struct snap *load;
+	const void *blob[2];
+	size_t len[2];
+
+	b->msi.fail = -ENOSPC;
+	open_vector(b, 5);
+	msix_signal(&b->m, 5);
+	assert_true(pending(b, 5));
+	blob[0] = save(b, s[0], &len[0]);
+	msix_init(&other->m, VECTORS, fake_msi(&other->msi));
+	msix_control(&other->m, true, false);
+	assert_int_equal(snap_open(&load, blob[0], len[0], NULL), 0);
+	assert_int_equal(msix_snapshot(&other->m, load), 0);
+	blob[1] = save(other, s[1], &len[1]);
+	assert_int_equal(len[0], len[1]);
+	assert_memory_equal(blob[0], blob[1], len[0]);
+	msix_resume(&other->m);
+	assert_int_equal(signals(other, 5), 1);
+	assert_false(pending(other, 5));
+	snap_destroy(load);
+	snap_destroy(s[0]);
+	snap_destroy(s[1]);
 	msix_finish(&other->m);
 	test_free(other);
 }
@@ -326,6 +364,7 @@ int main(void)
 		T(T25_accesses_out_of_range_or_of_odd_width_do_nothing),
 		T(T25_the_last_entry_and_qwords_work),
 		T(save_load_save_is_byte_equal),
+		T(T32_a_message_that_was_refused_waits_for_the_resume),
 		T(a_pending_bit_of_no_vector_is_refused),
 	};
 

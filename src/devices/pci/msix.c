@@ -42,7 +42,7 @@ static void sync_vector(struct msix *m, unsigned int n)
 		e->routed_addr = e->addr;
 		e->routed_data = e->data;
 	}
-	if (e->routed && is_pending(m, n)) {
+	if (e->routed && is_pending(m, n) && !m->held) {
 		m->pending[n / 64] &= ~(UINT64_C(1) << (n % 64));
 		m->msi.signal(m->msi.ctx, n);
 	}
@@ -93,7 +93,7 @@ void msix_signal(struct msix *m, unsigned int n)
 	if (n >= m->vectors || !m->enabled)
 		return;
 	e = &m->entry[n];
-	if (m->masked || e->masked || !e->routed)
+	if (m->masked || e->masked || !e->routed || m->held)
 		m->pending[n / 64] |= UINT64_C(1) << (n % 64);
 	else
 		m->msi.signal(m->msi.ctx, n);
@@ -211,7 +211,15 @@ int msix_snapshot(struct msix *m, struct snap *s)
 		memset(m->pending, 0, sizeof(m->pending));
 		return snap_error(s);
 	}
+	m->held = true;
 	for (unsigned int i = 0; i < m->vectors; i++)
 		sync_vector(m, i);
 	return 0;
+}
+
+void msix_resume(struct msix *m)
+{
+	m->held = false;
+	for (unsigned int i = 0; i < m->vectors; i++)
+		sync_vector(m, i);
 }

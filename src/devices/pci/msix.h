@@ -34,6 +34,7 @@ struct msix {
 	unsigned int vectors; /* 0: the function has no MSI-X */
 	bool enabled;
 	bool masked; /* the whole function */
+	bool held;   /* loaded and not resumed: nothing is sent */
 	struct msi msi;
 	uint64_t pending[MSIX_MAX_VECTORS / 64];
 	struct msix_entry entry[MSIX_MAX_VECTORS];
@@ -61,7 +62,9 @@ uint64_t msix_read_pending(const struct msix *m, uint64_t off,
 			   unsigned int len);
 
 /* Table and pending bits; the caller has loaded the control bits before (with
- * msix_control()) or loads them after. */
+ * msix_control()) or loads them after. What is loaded sends nothing until
+ * msix_resume(): the machine's interrupt controllers may come after it. */
 int msix_snapshot(struct msix *m, struct snap *s);
+void msix_resume(struct msix *m);
 
 #endif

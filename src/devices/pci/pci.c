@@ -410,3 +410,10 @@ int pci_function_snapshot(struct pci_function *f, struct snap *s)
 	update_interrupts(f);
 	return 0;
 }
+
+void pci_function_resume(struct pci_function *f)
+{
+	pthread_mutex_lock(&f->irq_lock);
+	msix_resume(&f->msix);
+	pthread_mutex_unlock(&f->irq_lock);
+}

@@ -168,5 +168,7 @@ uint64_t pci_msix_read_pending(struct pci_function *f, uint64_t off,
  * refuses bytes that the guest could not have written, then maps the BARs.
  * dev->lock held. */
 int pci_function_snapshot(struct pci_function *f, struct snap *s);
+/* What is pending since a load goes out. */
+void pci_function_resume(struct pci_function *f);
 
 #endif

@@ -381,7 +381,10 @@ static void pause_device(struct device *dev)
 
 static void resume_device(struct device *dev)
 {
-	virtio_resume(container_of(dev, struct virtio_pci, dev)->v);
+	struct virtio_pci *p = container_of(dev, struct virtio_pci, dev);
+
+	virtio_resume(p->v);
+	pci_function_resume(&p->fn);
 }
 
 /* The function first: the core finds the BAR, and with it the doorbells, and
