@@ -7,7 +7,9 @@ programs have this machine's processors; so a figure is taken twice, by the
 guest's clock and by the CPU time that the emulated host used meanwhile, which
 others do not disturb. Ratios are of the latter.
 """
+import glob
 import json
+import lzma
 import os
 import statistics
 import subprocess
@@ -22,6 +24,8 @@ LOADS = {  # what guest_load is told: name, unit, bar
     'read.linear.1024.1': ('1 MiB linear read', 'MiB/s', 1.0),
     'write.linear.1024.1': ('1 MiB linear write', 'MiB/s', 1.0),
 }
+SHARE_LOADS = {'read': 'a file of 1 GiB over the share',
+               'find': 'find over 50,000 files in the share'}
 WAYS = {'out': 'guest to host', 'in': 'host to guest'}
 
 
@@ -97,16 +101,20 @@ class Table:
                     if word in c), default=0)
 
 
-def records(args, script, *more):
+def guest_directory(*words):
+    return subprocess.run([TREE + '/tests/linux/prepare', *words],
+                          stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.strip()
+
+
+def records(args, script, *more, kernel='vmlinux'):
     """What the script emits; what a load took, by the two clocks, is added."""
-    guests = subprocess.run([TREE + '/tests/linux/prepare', 'devices'],
-                            stdout=subprocess.PIPE, text=True,
-                            check=True).stdout.strip()
+    guests = guest_directory('devices')
     subprocess.run(['ninja', '-C', args.build, 'bench/guest_load',
                     'src/cli/vireo'], check=True, stdout=subprocess.DEVNULL)
     vireo = args.build + '/src/cli/vireo'
     command = [sys.executable, f'{TREE}/bench/{script}', '--vireo', vireo,
-               '--kernel', guests + '/6.12/vmlinux', '--initrd',
+               '--kernel', f'{guests}/6.12/{kernel}', '--initrd',
                image(args.build, guests), '--cache', os.path.dirname(guests),
                '--seconds', str(args.seconds), f'--only={args.only}', *more]
     if args.against:
@@ -127,9 +135,9 @@ def records(args, script, *more):
             print(line, end='')
             continue
         record = json.loads(line[1:])
-        if record['what'] == 'BEGIN':
+        if record['what'] in ('BEGIN', 'START'):
             began = clock.read()
-        if record['what'] == 'TELL':
+        if record['what'] in ('TELL', 'END'):
             record['cpu'] = clock.read() - began
         yield record
     if child.wait():
@@ -193,6 +201,60 @@ def bench_exits_disk(args, _):
             more = int(r['value']) - boot[r['vm']]
             print(f'  {r["vm"]:30}{more * 1e3 / requests:10.1f}   '
                   f'({requests} reads)')
+
+
+def overlay_module(args):
+    """Of the guests' kernel, unpacked."""
+    release = sorted(glob.glob(args.cache + '/guests/6.12/lib/modules/*'))[-1]
+    packed = release + '/kernel/fs/overlayfs/overlay.ko.xz'
+    out = args.build + '/bench/overlay.ko'
+    with lzma.open(packed) as f, open(out, 'wb') as to:
+        to.write(f.read())
+    return out
+
+
+def bench_share(args, _):
+    """What the whole run takes, and loads on a shared folder."""
+    whole = Table()
+    loads = Table()
+    part = []
+    args.cache = os.path.dirname(guest_directory('devices'))
+    for r in records(args, 'share-host', '--rounds', str(args.device_rounds),
+                     '--layer', overlay_module(args), kernel='boot/bzImage'):
+        if r['what'] == 'END' and r['key'] == 'true':
+            whole.add('s', r['vm'], float(r['value']))
+            whole.add('cpu', r['vm'], r['cpu'])
+        if r['what'] == 'INIT':
+            part.append(float(r['value']) / 1e6)
+        if r['what'] == 'TELL' and r['key'] in SHARE_LOADS:
+            loads.add(r['key'], r['vm'], int(r['value']) / 1e3)
+            loads.add(r['key'] + ' cpu', r['vm'], r['cpu'])
+    print('\n(m) vireo run -- /bin/true: exec to exit (bar: 0.7 x QEMU with '
+          'the same layer)')
+    show_times(whole, 's', 'cpu')
+    if part:
+        share = statistics.median(part) / whole.median('s', 'vireo')
+        print(f'  guest init, of the whole (bar: 12 %) {share * 100:10.1f} %')
+    for load, text in SHARE_LOADS.items():
+        print(f'\n(n) {text} (bar: 1 / 1.2 = 0.83)')
+        show_times(loads, load, load + ' cpu')
+
+
+def show_times(table, row, cpu):
+    others = [c for c in table.columns(row) if 'QEMU' in c]
+    print(f'  {"":30}{"s":>10}{"min-max":>14}{"cpu s":>10}', end='')
+    for other in others:
+        print(f'{"x " + other:>26}', end='')
+    print()
+    for c, values in table.columns(row).items():
+        spread = f'{min(values):.2f}-{max(values):.2f}'
+        print(f'  {c:30}{table.median(row, c):10.2f}{spread:>14}'
+              f'{table.median(cpu, c):10.2f}', end='')
+        for other in others:
+            print(f'{table.median(cpu, c) / table.median(cpu, other):26.2f}',
+                  end='')
+        print()
+    sys.stdout.flush()
 
 
 def bench_net(args, _):
