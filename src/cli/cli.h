@@ -30,6 +30,14 @@ int message_error(const struct vireo_error *err);
 
 /* ---- options (opts.c) ---- */
 
+#define OPT_WORDS_MAX 16
+
+/* The values of an option that may be repeated. */
+struct opt_words {
+	const char *word[OPT_WORDS_MAX];
+	size_t count;
+};
+
 /* What only the program knows; everything else goes into the config. */
 struct opts {
 	struct vireo_config *cfg; /* owned */
@@ -40,6 +48,8 @@ struct opts {
 	const char *log_path;
 	const char *report_path; /* NULL: none */
 	const char *report_form; /* NULL: json */
+	struct opt_words show;    /* paths that are not hidden */
+	struct opt_words publish; /* ports */
 	char **command; /* what follows "--", or NULL */
 };
 
@@ -75,6 +85,7 @@ bool command_streams(struct opts *opts, int in);
 
 void help_program(void);
 void help_run(void);
+/* All about one option; "all": what help_run() leaves out, a line each. */
 bool help_option(const char *name);
 
 /* ---- the terminal (terminal.c) ---- */

@@ -40,32 +40,22 @@ static void print_option(const struct vireo_key *o)
 	printf("%-*s %s\n", COLUMN, left, o->summary);
 }
 
-/* The names of the rest, in lines. */
-static void print_advanced(void)
+/* The options that everybody wants to know, or the rest. */
+static void print_options(bool advanced)
 {
 	const struct vireo_key *o;
-	int used = printf("also:");
 
-	for (size_t i = 0; (o = option_at(i)); i++) {
-		if (!o->advanced)
-			continue;
-		if (used + (int)strlen(o->name) + 3 > WIDTH)
-			used = printf("\n     ") - 1;
-		used += printf(" --%s", o->name);
-	}
-	putchar('\n');
+	for (size_t i = 0; (o = option_at(i)); i++)
+		if (o->advanced == advanced)
+			print_option(o);
 }
 
 void help_run(void)
 {
-	const struct vireo_key *o;
-
 	puts("vireo run [OPTIONS] [KERNEL] [-- COMMAND [ARG...]]\n");
-	for (size_t i = 0; (o = option_at(i)); i++)
-		if (!o->advanced)
-			print_option(o);
-	print_advanced();
-	puts("\nvireo run --help NAME explains one option, with an example.");
+	print_options(false);
+	puts("\nvireo run --help all lists the others, --help NAME explains "
+	     "one.");
 }
 
 /* Wraps a paragraph at blanks. */
@@ -108,6 +98,10 @@ bool help_option(const char *name)
 {
 	const struct vireo_key *o = option_find(name);
 
+	if (!strcmp(name, "all")) {
+		print_options(true);
+		return true;
+	}
 	if (!o) {
 		message("--%s: unknown option (vireo run --help lists them)",
 			name);

@@ -81,7 +81,7 @@ static void help_of_run_fits_24_lines_by_80_columns(void **state)
 	assert_fits_a_screen(io);
 }
 
-static void help_of_run_names_every_option(void **state)
+static void help_of_run_and_all_name_every_option(void **state)
 {
 	struct capture *io = *state;
 	const struct vireo_key *o;
@@ -89,7 +89,9 @@ static void help_of_run_names_every_option(void **state)
 
 	capture_begin(io);
 	help_run();
+	help_option("all");
 	capture_end(io);
+	assert_in_range(width_of(io->out), 1, 80);
 	for (size_t i = 0; (o = option_at(i)); i++) {
 		snprintf(word, sizeof(word), "--%s", o->name);
 		if (!strstr(io->out, word))
@@ -235,7 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HELP_TEST(help_of_the_program_fits_24_lines_by_80_columns),
 		HELP_TEST(help_of_run_fits_24_lines_by_80_columns),
-		HELP_TEST(help_of_run_names_every_option),
+		HELP_TEST(help_of_run_and_all_name_every_option),
 		HELP_TEST(help_of_every_option_fits_a_screen_with_an_example),
 		HELP_TEST(C13_help_of_an_unknown_option_is_on_stderr),
 		HELP_TEST(completions_contain_every_option),
