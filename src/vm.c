@@ -195,7 +195,7 @@ static int open_command(struct vireo_vm *vm, const struct vm_fds *fds,
 		.ended = vm_on_command_end, .ctx = vm,
 	};
 
-	if (!vm->cfg->command.args.count)
+	if (!config_has_root(vm->cfg))
 		return 0;
 	return command_create(&vm->command, vm->cfg, &host, err);
 }

@@ -84,7 +84,8 @@ static void set_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 	snprintf(vm->end.verdict, sizeof(vm->end.verdict), "%s",
 		 vm_verdict(reason));
 	/* Nobody has told what became of the command. */
-	if (vm->command && (reason == VIREO_POWER_OFF || reason == VIREO_RESET))
+	if (vm->cfg->command.args.count &&
+	    (reason == VIREO_POWER_OFF || reason == VIREO_RESET))
 		vm->end.exit_code = 116;
 	if (*detail || reason != VIREO_PANIC)
 		snprintf(vm->end.detail, sizeof(vm->end.detail), "%s", detail);

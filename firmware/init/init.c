@@ -2,6 +2,7 @@
 /* See init.h. */
 #include "init.h"
 
+#include <linux/errno.h>
 #include <linux/reboot.h>
 
 static struct conf conf;
@@ -64,6 +65,26 @@ static int prepare(const char **what, int *words)
 	return r ? r : start_network(&conf, what);
 }
 
+/* The host ends the VM. */
+static void fail(int words, int status, const char *what, int error)
+{
+	host_complain(words, status, what, error);
+	SYS3(poll, NULL, 0, 10000);
+}
+
+static void run(int words)
+{
+	const char *init = conf_get(&conf, "init");
+	int r;
+
+	if (!*init) {
+		run_command(&conf, words);
+		return;
+	}
+	r = run_init(&conf);
+	fail(words, r == -ENOENT ? 127 : 126, init, r);
+}
+
 void init_main(void);
 
 void init_main(void)
@@ -81,12 +102,11 @@ void init_main(void)
 	if (words >= 0)
 		host_tell(words, "began", start);
 	if (r < 0 && words >= 0) {
-		host_complain(words, 125, what, r);
-		SYS3(poll, NULL, 0, 10000); /* the host ends the VM */
+		fail(words, 125, what, r);
 	} else if (r < 0) {
 		say(what, r);
 	} else {
-		run_command(&conf, words);
+		run(words);
 	}
 	SYS0(sync);
 	SYS4(reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,

@@ -8,8 +8,9 @@
  *	root=TAG          the share that is the root; read-only below, with a
  *	                  throwaway layer above
  *	volume=TAG DIR    a share, mounted at DIR
- *	net=ADDRESS ...   see net.c
+ *	net=INTERFACE...  see net.c
  *	hostname=NAME
+ *	init=PATH         who takes over then, in place of a command
  *	arg...            see run.c: uid, gid, group, dir, env, arg, tty
  *
  * It talks to the host over sockets (AF_VSOCK, host 2): the first port is for
@@ -56,5 +57,7 @@ void host_complain(int words, int status, const char *what, int error);
 
 /* run.c: runs the command and tells how it ended. */
 void run_command(const struct conf *conf, int words);
+/* Becomes the guest's own first process; -errno when it cannot. */
+int run_init(const struct conf *conf);
 
 #endif

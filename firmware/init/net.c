@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The guest's network: loopback, and eth0 with an address that is known before
- * ("net=ADDRESS MASK GATEWAY NAMESERVER" in /vireo.conf). */
+/*
+ * The guest's network: loopback, and what /vireo.conf says of each interface:
+ * "net=INTERFACE dhcp", or "net=INTERFACE ADDRESS MASK GATEWAY NAMESERVER" with
+ * 0.0.0.0 for what there is none of.
+ */
+#include "dhcp.h"
 #include "init.h"
 
 #include <linux/errno.h>
@@ -50,12 +54,13 @@ static int set_up(int fd, const char *name)
 	return (int)SYS3(ioctl, fd, SIOCSIFFLAGS, &r);
 }
 
-static int set_address(int fd, unsigned long what, uint32_t value)
+static int set_address(int fd, const char *name, unsigned long what,
+		       uint32_t value)
 {
 	struct ifreq r;
 
 	memset(&r, 0, sizeof(r));
-	put_text(r.ifr_name, sizeof(r.ifr_name), "eth0");
+	put_text(r.ifr_name, sizeof(r.ifr_name), name);
 	put_address(&r.ifr_addr, value);
 	return (int)SYS3(ioctl, fd, what, &r);
 }
@@ -73,13 +78,17 @@ static int add_gateway(int fd, uint32_t gateway)
 }
 
 /* In place of what the host's points to. */
-static void name_server(const char *address_text)
+static void name_server(uint32_t value)
 {
 	char line[64] = "nameserver ";
+	uint8_t byte[4];
 	int fd;
 
-	put_text(line, sizeof(line) - 1, address_text);
-	put_text(line, sizeof(line), "\n");
+	memcpy(byte, &value, sizeof(byte));
+	for (int i = 0; i < 4; i++) {
+		put_number(line, sizeof(line), byte[i]);
+		put_text(line, sizeof(line), i < 3 ? "." : "\n");
+	}
 	SYS3(unlinkat, AT_CWD, "/etc/resolv.conf", 0);
 	fd = open_file("/etc/resolv.conf", O_WRONLY | O_CREAT | O_CLOEXEC,
 		       0644);
@@ -88,29 +97,59 @@ static void name_server(const char *address_text)
 	close_fd(&fd);
 }
 
+static int use(int fd, const char *name, const struct lease *lease)
+{
+	int r = set_address(fd, name, SIOCSIFADDR, lease->address);
+
+	if (!r && lease->mask)
+		r = set_address(fd, name, SIOCSIFNETMASK, lease->mask);
+	if (!r && lease->gateway)
+		r = add_gateway(fd, lease->gateway);
+	if (!r && lease->nameserver)
+		name_server(lease->nameserver);
+	return r;
+}
+
+/* "INTERFACE dhcp" or "INTERFACE ADDRESS MASK GATEWAY NAMESERVER" */
+static int start_interface(int fd, const char *line)
+{
+	char name[IFNAMSIZ] = "";
+	struct lease lease;
+	size_t n = 0;
+	int r;
+
+	while (line[n] && line[n] != ' ' && n + 1 < sizeof(name)) {
+		name[n] = line[n];
+		n++;
+	}
+	line += n + (line[n] == ' ');
+	r = set_up(fd, name);
+	if (r)
+		return r;
+	if (same(line, "dhcp")) {
+		r = dhcp_ask(name, &lease);
+	} else {
+		lease.address = address(&line);
+		lease.mask = address(&line);
+		lease.gateway = address(&line);
+		lease.nameserver = address(&line);
+	}
+	return r ? r : use(fd, name, &lease);
+}
+
 int start_network(const struct conf *conf, const char **what)
 {
-	const char *at = conf_get(conf, "net");
+	const char *line = NULL;
 	int fd = (int)SYS3(socket, AF_INET, DGRAM_CLOEXEC, 0);
-	uint32_t own, mask;
 	int r = 0;
 
 	*what = "the network";
 	if (fd < 0)
 		return 0; /* a kernel without */
 	set_up(fd, "lo");
-	if (*at) {
-		own = address(&at);
-		mask = address(&at);
-		r = set_address(fd, SIOCSIFADDR, own);
-		if (!r)
-			r = set_address(fd, SIOCSIFNETMASK, mask);
-		if (!r)
-			r = set_up(fd, "eth0");
-		if (!r)
-			r = add_gateway(fd, address(&at));
-		if (!r)
-			name_server(at);
+	while (!r && (line = conf_next(conf, "net", line))) {
+		*what = line;
+		r = start_interface(fd, line);
 	}
 	close_fd(&fd);
 	return r;

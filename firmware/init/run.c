@@ -200,6 +200,14 @@ static void tell_end(int words, int status, uint64_t ooms)
 	host_tell(words, "killed", (uint64_t)status & 0x7f);
 }
 
+int run_init(const struct conf *conf)
+{
+	read_exec(conf);
+	exec.argv[0] = conf_get(conf, "init");
+	exec.argv[1] = NULL;
+	return exec_path(exec.argv[0]);
+}
+
 void run_command(const struct conf *conf, int words)
 {
 	uint64_t ooms = oom_kills();

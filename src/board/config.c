@@ -97,16 +97,25 @@ int config_set(struct config *cfg, const char *key, const char *value,
 	return err_set_key(err, -EINVAL, key, "%s: %s", key, why.text);
 }
 
+bool config_has_root(const struct config *cfg)
+{
+	return cfg->command.args.count || cfg->command.init[0];
+}
+
 bool config_has_virtio(const struct config *cfg)
 {
 	return cfg->disks || cfg->nets || cfg->shares || cfg->rng ||
 	       cfg->balloon || cfg->vsock[0] || cfg->console[0].virtio ||
-	       cfg->consoles > 1 || cfg->command.args.count;
+	       cfg->consoles > 1 || config_has_root(cfg);
 }
 
 int config_check(const struct config *cfg, struct err *err)
 {
-	if (!cfg->kernel[0] && !cfg->command.args.count)
+	if (cfg->command.init[0] && cfg->command.args.count)
+		return err_set_key(err, -EINVAL, "init",
+				   "init: not with a command (leave one of "
+				   "the two out)");
+	if (!cfg->kernel[0] && !config_has_root(cfg))
 		return err_set_key(err, -EINVAL, "kernel",
 				   "no kernel given (add --kernel FILE)");
 	if (cfg->restart && cfg->command.args.count)

@@ -69,6 +69,13 @@ enum config_net_kind {
 	CONFIG_NET_DGRAM, /* where=peer, listen=own address */
 };
 
+/* What a command's guest makes of a network; IPv4. */
+struct config_ip {
+	char address[20]; /* "dhcp", "none", "ADDRESS/BITS"; "": by the kind */
+	char gateway[16]; /* "": none */
+	char dns[16];
+};
+
 struct config_net {
 	enum config_net_kind kind;
 	char where[128];  /* tap name or socket address */
@@ -78,6 +85,7 @@ struct config_net {
 	bool mac_given;
 	unsigned int mtu; /* 0: the backend's default */
 	unsigned int queues;
+	struct config_ip ip;
 	bool restricted;
 	bool host_loopback;
 	unsigned int forwards;
@@ -157,6 +165,8 @@ static inline unsigned int config_console_count(const struct config *cfg)
 
 /* Does the machine have any virtio device? Without one it has no bus for them
  * either. */
+/* A tree of the host's is the guest's root: for a command, or an init. */
+bool config_has_root(const struct config *cfg);
 bool config_has_virtio(const struct config *cfg);
 
 /* Checks what only the whole can show (a kernel is there, the keys fit

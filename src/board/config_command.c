@@ -76,6 +76,25 @@ int config_parse_tty(struct config *c, const char *v, struct err *e)
 	return parse_bool(&c->command.tty, v, e);
 }
 
+int config_parse_cache(struct config *c, const char *v, struct err *e)
+{
+	char *cache = c->command.cache;
+
+	if (!strcmp(v, "none")) {
+		*cache = '\0';
+		return 0;
+	}
+	return parse_text(cache, sizeof(c->command.cache), v, "cache", e);
+}
+
+int config_parse_init(struct config *c, const char *v, struct err *e)
+{
+	int r = absolute(v, e);
+
+	return r < 0 ? r : parse_text(c->command.init, sizeof(c->command.init),
+				      v, "init", e);
+}
+
 int config_parse_rootfs(struct config *c, const char *v, struct err *e)
 {
 	return parse_text(c->command.rootfs, sizeof(c->command.rootfs), v,

@@ -3,6 +3,7 @@
  * The parsers of the keys that describe devices: disks, networks, sockets. As
  * config.c: form and range are checked, nothing is opened. Any thread.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,6 +141,38 @@ static int add_forward(struct config_net *n, const char *v, struct err *e)
 	return r;
 }
 
+static int parse_address(char *out, size_t cap, const char *v,
+			 const char *what, struct err *e)
+{
+	struct in_addr in;
+
+	if (inet_pton(AF_INET, v, &in) != 1)
+		return err_set(e, -EINVAL,
+			       "%s=%s is not an IPv4 address (192.0.2.1)",
+			       what, v);
+	return parse_text(out, cap, v, what, e);
+}
+
+static int parse_ip(struct config_ip *ip, const char *v, struct err *e)
+{
+	char address[INET_ADDRSTRLEN] = "";
+	size_t len = strcspn(v, "/");
+	struct in_addr in;
+	uint64_t bits;
+
+	if (strcmp(v, "dhcp") && strcmp(v, "none")) {
+		if (len < sizeof(address))
+			memcpy(address, v, len);
+		if (!v[len] || inet_pton(AF_INET, address, &in) != 1 ||
+		    parse_number(&bits, v + len + 1, 0, 32, NULL) < 0)
+			return err_set(e, -EINVAL,
+				       "ip=%s is not dhcp, none or an address "
+				       "with its network's bits "
+				       "(192.0.2.7/24)", v);
+	}
+	return parse_text(ip->address, sizeof(ip->address), v, "ip", e);
+}
+
 /* "tap=NAME" and the like say the kind as well as where. */
 static int net_kind(struct config_net *n, const char *key, const char *value,
 		    struct err *e)
@@ -162,7 +195,8 @@ static int net_kind(struct config_net *n, const char *key, const char *value,
 	}
 	return unknown_item(key, "user, passt, tap, fd, connect, listen, "
 				 "dgram, local, mac, mtu, queues, forward, "
-				 "restricted, host-loopback, bps, pps",
+				 "restricted, host-loopback, ip, gateway, "
+				 "dns, bps, pps",
 			    e);
 }
 
@@ -177,6 +211,14 @@ static int net_item(struct config *c, const char *key, const char *value,
 		return parse_mac(n, value, e);
 	if (!strcmp(key, "forward"))
 		return add_forward(n, value, e);
+	if (!strcmp(key, "ip"))
+		return parse_ip(&n->ip, value, e);
+	if (!strcmp(key, "gateway"))
+		return parse_address(n->ip.gateway, sizeof(n->ip.gateway),
+				     value, key, e);
+	if (!strcmp(key, "dns"))
+		return parse_address(n->ip.dns, sizeof(n->ip.dns), value, key,
+				     e);
 	if (!strcmp(key, "restricted"))
 		return parse_flag(&n->restricted, value, e);
 	if (!strcmp(key, "host-loopback"))

@@ -155,7 +155,9 @@ static const struct key keys[] = {
 		    "fd=N: queues=N. connect=ADDRESS, listen=ADDRESS: a "
 		    "stream to another VM or switch; dgram=PEER,local=OWN: "
 		    "datagrams; addresses are unix:PATH or HOST:PORT. All: "
-		    "mac=..., mtu=N, bps=SIZE, pps=N. none: no network.",
+		    "mac=..., mtu=N, bps=SIZE, pps=N; with a command "
+		    "ip=dhcp|none|ADDRESS/BITS, gateway=, dns=. none: no "
+		    "network.",
 	    .example = "--net user,forward=8080:80",
 	    .repeatable = true },
 	  config_parse_net },
@@ -265,6 +267,16 @@ static const struct key keys[] = {
 	    .example = "--rootfs debian -- cat /etc/os-release",
 	    .advanced = true },
 	  config_parse_rootfs },
+	{ { .name = "init",
+	    .arg = "PATH",
+	    .summary = "the guest's own first process, not a command",
+	    .help = "A program of the guest's root, such as /sbin/init: it "
+		    "gets the root of --rootfs (or the host's) below a "
+		    "throwaway layer, volumes and networks, as a command "
+		    "does, and the console. The VM ends when it powers off.",
+	    .example = "--rootfs /srv/debian --init /sbin/init",
+	    .advanced = true },
+	  config_parse_init },
 	{ { .name = "out",
 	    .arg = "DIR",
 	    .summary = "a directory that the command has as /out",
@@ -273,6 +285,15 @@ static const struct key keys[] = {
 	    .example = "--out artifacts -- make check",
 	    .advanced = true },
 	  config_parse_out },
+	{ { .name = "cache",
+	    .arg = "DIR|none",
+	    .summary = "where unpacked kernel modules are kept",
+	    .help = "Of a command's kernel, so that the next run need not "
+		    "unpack them. vireo run: $XDG_CACHE_HOME/vireo, or "
+		    "~/.cache/vireo.",
+	    .example = "--cache none -- make",
+	    .advanced = true },
+	  config_parse_cache },
 	{ { .name = "hide",
 	    .arg = "PATH",
 	    .summary = "what of the root the command does not see",

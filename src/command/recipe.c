@@ -10,6 +10,8 @@
 
 #include "command/find_kernel.h"
 #include "command/guest_init.h"
+#include "command/guest_net.h"
+#include "command/module_cache.h"
 #include "command/modules.h"
 
 #define ROOT_TAG   "vireo.root"
@@ -156,7 +158,7 @@ static int add_modules(struct archive *a, const struct config *cfg,
 		return 0;
 	if (cfg->nets || cfg->disks || cfg->rng)
 		count = sizeof(names) / sizeof(*names);
-	r = modules_find(&m, dir, names, count, err);
+	r = module_cache_find(&m, cfg->command.cache, dir, names, count, err);
 	if (r < 0)
 		return err_wrap(err, "kernel modules");
 	archive_dir(a, "m", 0755);
@@ -172,16 +174,23 @@ static int add_modules(struct archive *a, const struct config *cfg,
 	return 0;
 }
 
-/* What --net user gives its guest: see netd_slirp.c. */
-#define USER_NET "10.0.2.15 255.255.255.0 10.0.2.2 10.0.2.3"
+static void describe_networks(struct conf *conf, const struct config *cfg)
+{
+	char line[GUEST_NET_LINE];
+
+	for (unsigned int i = 0; i < cfg->nets; i++)
+		if (guest_net_line(line, &cfg->net[i], i))
+			add(conf, "net", line);
+}
 
 static void describe(struct conf *conf, const struct config *cfg)
 {
 	const struct config_command *c = &cfg->command;
 
 	add(conf, "hostname", *cfg->name ? cfg->name : "vireo");
-	if (cfg->nets && cfg->net[0].kind == CONFIG_NET_USER)
-		add(conf, "net", USER_NET);
+	describe_networks(conf, cfg);
+	if (*c->init)
+		add(conf, "init", c->init);
 	add_texts(conf, "arg", &c->args);
 	add_texts(conf, "env", &c->env);
 	add(conf, "dir", c->dir);
@@ -219,9 +228,11 @@ static int fill(struct archive *a, struct config *cfg, struct conf *conf,
 }
 
 /* The kernel's own lines are for its log; the command's output is the user's.
- * What was given is left as it is. */
+ * What was given is left as it is; and an init has its console. */
 static int set_defaults(struct config *cfg, struct err *err)
 {
+	if (!cfg->command.args.count)
+		return 0;
 	if (!cfg->consoles)
 		cfg->console[0].kind = CONSOLE_LOG;
 	cfg->consoles = config_console_count(cfg);

@@ -133,6 +133,23 @@ static void with_a_command_no_kernel_need_be_given(void **state)
 	assert_string_equal(err.key, "on-reboot");
 }
 
+static void an_init_stands_in_place_of_a_command(void **state)
+{
+	struct config *cfg = *state;
+	struct err err = { 0 };
+
+	assert_false(config_has_root(cfg));
+	assert_refused(cfg, "init", "sbin/init", "absolute");
+	assert_taken(cfg, "init", "/sbin/init");
+	assert_true(config_has_root(cfg));
+	assert_true(config_has_virtio(cfg));
+	assert_taken(cfg, "on-reboot", "restart");
+	assert_int_equal(config_check(cfg, &err), 0);
+	assert_taken(cfg, "command", "true");
+	assert_int_not_equal(config_check(cfg, &err), 0);
+	assert_string_equal(err.key, "init");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +161,7 @@ int main(void)
 		CONFIG_TEST(volumes_are_two_paths),
 		CONFIG_TEST(paths_in_the_guest_are_absolute),
 		CONFIG_TEST(with_a_command_no_kernel_need_be_given),
+		CONFIG_TEST(an_init_stands_in_place_of_a_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,9 @@ static void networks_have_a_kind_and_items(void **state)
 	assert_taken(cfg, "net", "connect=127.0.0.1:1234");
 	assert_taken(cfg, "net", "listen=/tmp/s");
 	assert_taken(cfg, "net", "dgram=/tmp/a,local=/tmp/b");
-	assert_int_equal(cfg->nets, 7);
+	assert_taken(cfg, "net", "tap=vm1,ip=192.0.2.7/24,gateway=192.0.2.1,"
+				 "dns=192.0.2.53");
+	assert_int_equal(cfg->nets, 8);
 	assert_int_equal(n[0].kind, CONFIG_NET_USER);
 	assert_int_equal(n[0].forwards, 2);
 	assert_string_equal(n[0].forward[1], "udp:127.0.0.2:53:53");
@@ -93,6 +95,10 @@ static void networks_have_a_kind_and_items(void **state)
 	assert_int_equal(n[5].kind, CONFIG_NET_LISTEN);
 	assert_int_equal(n[6].kind, CONFIG_NET_DGRAM);
 	assert_string_equal(n[6].local, "/tmp/b");
+	assert_string_equal(n[6].ip.address, "");
+	assert_string_equal(n[7].ip.address, "192.0.2.7/24");
+	assert_string_equal(n[7].ip.gateway, "192.0.2.1");
+	assert_string_equal(n[7].ip.dns, "192.0.2.53");
 }
 
 static void networks_refuse_what_they_do_not_know(void **state)
@@ -113,6 +119,14 @@ static void networks_refuse_what_they_do_not_know(void **state)
 		{ "user,restricted=perhaps", "perhaps" },
 		{ "fd=-1", "not a number from 0" },
 		{ "tap=vm0,pps=0", "not a number from 1" },
+		{ "user,ip=192.0.2.7", "ip=192.0.2.7 is not dhcp, none or" },
+		{ "user,ip=192.0.2.7/33", "is not dhcp, none or an address" },
+		{ "user,ip=192.0.2/24", "is not dhcp, none or an address" },
+		{ "user,ip=192.0.2.7/24x", "is not dhcp, none or an address" },
+		{ "user,ip=1111111111111111111/1", "is not dhcp, none or" },
+		{ "user,ip=", "is not dhcp, none or an address" },
+		{ "user,gateway=here", "gateway=here is not an IPv4 address" },
+		{ "user,dns=::1", "dns=::1 is not an IPv4 address" },
 	};
 	struct config *cfg = *state;
 	char many[512] = "user";
