@@ -55,6 +55,29 @@ static const struct vireo_key own[] = {
 	  .help = "junit and tap have one test: the command.",
 	  .example = "--report-format junit",
 	  .advanced = true },
+	{ .name = "publish",
+	  .arg = "[ADDRESS:]HOST:GUEST",
+	  .summary = "a port of the guest's on this machine",
+	  .help = "The short form of --net user,forward=...; 127.0.0.1 where "
+		  "no address is given.",
+	  .example = "-p 8080:80 -- python3 -m http.server 80",
+	  .letter = 'p',
+	  .repeatable = true,
+	  .advanced = true },
+	{ .name = "interactive",
+	  .summary = "accepted for podman users; standard input is always open",
+	  .help = "Without effect.",
+	  .example = "-i",
+	  .letter = 'i',
+	  .advanced = true },
+	{ .name = "show",
+	  .arg = "PATH",
+	  .summary = "what a command sees that is hidden without a word",
+	  .help = "Of the credential directories of one's home (~/.ssh, "
+		  "~/.aws, ...) those at PATH or below it.",
+	  .example = "--show ~/.netrc -- git push",
+	  .repeatable = true,
+	  .advanced = true },
 	{ .name = "quiet",
 	  .summary = "say nothing on stderr about how the guest ended",
 	  .help = "The exit status tells it. Errors that keep the VM from "
@@ -69,8 +92,8 @@ static const struct vireo_key own[] = {
 	{ .name = "help",
 	  .arg = "[OPTION]",
 	  .summary = "this text, or all about one option",
-	  .help = "Without a word: the options on a screen. With one: that "
-		  "option with an example.",
+	  .help = "Without a word: the options on a screen; all: the others. "
+		  "With a name: that option with an example.",
 	  .example = "--help memory",
 	  .letter = 'h' },
 };
@@ -175,12 +198,27 @@ static bool set_form(struct opts *opts, const char *word)
 	return false;
 }
 
+static bool add_word(struct opt_words *list, const char *name,
+		     const char *word)
+{
+	if (list->count < OPT_WORDS_MAX) {
+		list->word[list->count++] = word;
+		return true;
+	}
+	message("--%s: more than %d", name, OPT_WORDS_MAX);
+	return false;
+}
+
 static bool set_own(struct opts *opts, const char *name, const char *value)
 {
 	if (!strcmp(name, "config"))
 		return true; /* has been read before the others */
 	if (!strcmp(name, "kvm-fd"))
 		return use_kvm_fd(opts, value);
+	if (!strcmp(name, "show"))
+		return add_word(&opts->show, name, value);
+	if (!strcmp(name, "publish"))
+		return add_word(&opts->publish, name, value);
 	if (!strcmp(name, "print-config"))
 		opts->print_config = true;
 	else if (!strcmp(name, "quiet"))
@@ -335,6 +373,29 @@ static bool takes_next(const char *word)
 	return o && o->arg && !*word;
 }
 
+/* -p makes a network of its own. */
+static bool publish(struct opts *opts)
+{
+	char net[1024] = "user";
+	size_t len = strlen(net);
+	struct vireo_error err;
+
+	if (!opts->publish.count)
+		return true;
+	if (vireo_config_is_set(opts->cfg, "net")) {
+		message("-p: not beside --net (say --net user,forward=%s)",
+			opts->publish.word[0]);
+		return false;
+	}
+	for (size_t i = 0; i < opts->publish.count && len < sizeof(net); i++)
+		len += (size_t)snprintf(net + len, sizeof(net) - len,
+					",forward=%s", opts->publish.word[i]);
+	if (vireo_config_set(opts->cfg, "net", net, &err) == 0)
+		return true;
+	message("-p: %s", err.text);
+	return false;
+}
+
 /* --config is read first, wherever it stands among the options. */
 static bool read_configs(struct opts *opts, int argc, char **argv)
 {
@@ -381,7 +442,7 @@ bool opts_parse(struct opts *opts, int argc, char **argv)
 		if (!ok || opts->help)
 			return ok;
 	}
-	return true;
+	return publish(opts);
 }
 
 void opts_finish(struct opts *opts)

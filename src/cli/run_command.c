@@ -75,6 +75,22 @@ static bool carry_variables(struct opts *opts)
 	return true;
 }
 
+/* Is it at or below a path of --show? */
+static bool is_shown(const struct opts *opts, const char *path)
+{
+	for (size_t i = 0; i < opts->show.count; i++) {
+		const char *shown = opts->show.word[i];
+		size_t len = strlen(shown);
+
+		while (len > 1 && shown[len - 1] == '/')
+			len--;
+		if (!strncmp(path, shown, len) &&
+		    (len == 1 || !path[len] || path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
 static bool hide_secrets(struct opts *opts)
 {
 	const char *home = getenv("HOME");
@@ -86,7 +102,7 @@ static bool hide_secrets(struct opts *opts)
 		int len = snprintf(path, sizeof(path), "%s/%s", home,
 				   hidden[i]);
 
-		if (len < 256 &&
+		if (len < 256 && !is_shown(opts, path) &&
 		    !is_given(opts, "hide", path, (size_t)len + 1) &&
 		    !set(opts, "hide", path))
 			return false;
@@ -114,6 +130,25 @@ static bool carry_user(struct opts *opts)
 	return set(opts, "user", user);
 }
 
+/* As other programs' caches; without a home there is none. */
+static bool use_cache(struct opts *opts)
+{
+	const char *base = getenv("XDG_CACHE_HOME");
+	const char *more = "";
+	char path[1000];
+
+	if (!base || base[0] != '/') {
+		base = getenv("HOME");
+		more = "/.cache";
+	}
+	if (!base || base[0] != '/' || is_set(opts, "cache"))
+		return true;
+	if (snprintf(path, sizeof(path), "%s%s/vireo", base, more) >=
+	    (int)sizeof(path))
+		return true;
+	return set(opts, "cache", path);
+}
+
 bool command_make_out(const struct opts *opts)
 {
 	const char *out = vireo_config_get(opts->cfg, "out", 0);
@@ -124,17 +159,36 @@ bool command_make_out(const struct opts *opts)
 	return false;
 }
 
+/* Without an image and a command: a shell, in a copy of what is here. */
+static bool add_shell(struct opts *opts)
+{
+	const char *shell = getenv("SHELL");
+
+	if (is_set(opts, "kernel") || is_set(opts, "initrd") ||
+	    is_set(opts, "init") || is_set(opts, "command"))
+		return true;
+	if (!shell || is_set(opts, "rootfs") || access(shell, X_OK) < 0)
+		shell = "/bin/sh";
+	return set(opts, "command", shell);
+}
+
 bool command_options(struct opts *opts)
 {
 	for (char **word = opts->command; word && *word; word++)
 		if (!set(opts, "command", *word))
 			return false;
-	if (!is_set(opts, "command"))
+	if (!add_shell(opts))
+		return false;
+	if (!is_set(opts, "command") && !is_set(opts, "init"))
 		return true;
+	if (!is_set(opts, "memory") && !set(opts, "memory", "1G"))
+		return false;
+	if (!use_cache(opts))
+		return false;
+	if (!is_set(opts, "command"))
+		return hide_secrets(opts);
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
 	    !is_set(opts, "tty") && !set(opts, "tty", "true"))
-		return false;
-	if (!is_set(opts, "memory") && !set(opts, "memory", "1G"))
 		return false;
 	return carry_folder(opts) && carry_user(opts) &&
 	       carry_variables(opts) && hide_secrets(opts);

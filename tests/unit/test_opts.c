@@ -122,6 +122,20 @@ static const char *with_config(const struct fixture *f, const char *rest)
 
 /* ---- forms ---- */
 
+static void opts_published_ports_are_a_network(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_parsed(f, "-p|8080:80|-p9090:90|--publish=127.0.0.2:53:53|-i");
+	assert_string_equal(get(f, "net"),
+			    "user,forward=8080:80,forward=9090:90,"
+			    "forward=127.0.0.2:53:53");
+	assert_usage(f, "-p|80", "two ports such as 8080:80");
+	assert_usage(f, "--net|user|-p|8080:80",
+		     "say --net user,forward=8080:80");
+	assert_usage(f, "-p", "wants a value");
+}
+
 static void opts_long_options_take_their_value_in_two_forms(void **state)
 {
 	struct fixture *f = *state;
@@ -369,6 +383,7 @@ static void opts_every_option_has_help_and_an_example(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		OPTS_TEST(opts_published_ports_are_a_network),
 		OPTS_TEST(opts_long_options_take_their_value_in_two_forms),
 		OPTS_TEST(opts_short_options_take_their_value_in_two_forms),
 		OPTS_TEST(opts_flags_stand_alone_or_with_a_word),

@@ -35,6 +35,7 @@ static int set_up(void **state)
 		f->saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
 	setenv("HOME", "/home/someone", 1);
 	setenv("LC_TIME", "C", 1);
+	unsetenv("XDG_CACHE_HOME");
 	return 0;
 }
 
@@ -129,6 +130,24 @@ static void what_the_user_does_not_say_is_his_own(void **state)
 	assert_int_equal(count(f, "env", "HOME=/home/someone"), 1);
 	assert_int_equal(count(f, "env", "LC_TIME=C"), 1);
 	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 1);
+	assert_string_equal(get(f, "cache"), "/home/someone/.cache/vireo");
+}
+
+static void a_cache_is_where_caches_are(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("XDG_CACHE_HOME", "/var/tmp/caches", 1);
+	options(f, "--|true");
+	assert_string_equal(get(f, "cache"), "/var/tmp/caches/vireo");
+}
+
+static void no_cache_is_possible_too(void **state)
+{
+	struct fixture *f = *state;
+
+	options(f, "--cache|none|--|true");
+	assert_string_equal(get(f, "cache"), "none");
 }
 
 static void what_the_user_says_stays(void **state)
@@ -144,6 +163,57 @@ static void what_the_user_says_stays(void **state)
 	assert_int_equal(count(f, "env", "HOME=/home/someone"), 0);
 	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 1);
 	assert_int_equal(count(f, "hide", "/home/someone/.aws"), 1);
+}
+
+static void what_is_shown_is_not_hidden(void **state)
+{
+	struct fixture *f = *state;
+
+	options(f, "--show|/home/someone/.ssh/|--show=/home/someone/.config|"
+		   "--show|/home/someone/.aw|--|true");
+	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 0);
+	assert_int_equal(count(f, "hide", "/home/someone/.config/gh"), 0);
+	assert_int_equal(count(f, "hide", "/home/someone/.aws"), 1);
+	assert_int_equal(count(f, "hide", "/home/someone/.netrc"), 1);
+}
+
+static void all_of_it_may_be_shown(void **state)
+{
+	struct fixture *f = *state;
+
+	options(f, "--show|/|--|true");
+	assert_false(vireo_config_is_set(f->opts.cfg, "hide"));
+}
+
+static void without_a_word_it_is_a_shell(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("SHELL", "/bin/sh", 1);
+	options(f, "-m|300M");
+	assert_string_equal(get(f, "command"), "/bin/sh");
+	assert_string_equal(get(f, "memory"), "300M");
+	assert_true(vireo_config_is_set(f->opts.cfg, "hide"));
+}
+
+static void a_shell_that_is_not_there_is_another_one(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("SHELL", "/no/such/shell", 1);
+	options(f, "");
+	assert_string_equal(get(f, "command"), "/bin/sh");
+}
+
+static void an_init_is_no_command(void **state)
+{
+	struct fixture *f = *state;
+
+	options(f, "--init|/sbin/init");
+	assert_false(vireo_config_is_set(f->opts.cfg, "command"));
+	assert_false(vireo_config_is_set(f->opts.cfg, "workdir"));
+	assert_string_equal(get(f, "memory"), "1G");
+	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 1);
 }
 
 static void another_root_has_its_own_folders(void **state)
@@ -215,7 +285,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(without_a_command_nothing_is_carried_over),
 		T(what_the_user_does_not_say_is_his_own),
+		T(a_cache_is_where_caches_are),
+		T(no_cache_is_possible_too),
 		T(what_the_user_says_stays),
+		T(what_is_shown_is_not_hidden),
+		T(all_of_it_may_be_shown),
+		T(without_a_word_it_is_a_shell),
+		T(a_shell_that_is_not_there_is_another_one),
+		T(an_init_is_no_command),
 		T(another_root_has_its_own_folders),
 		T(a_terminal_on_both_sides_is_one_in_the_guest),
 		T(a_terminal_may_be_refused),
