@@ -287,10 +287,10 @@ static const struct key keys[] = {
 	  config_parse_out },
 	{ { .name = "cache",
 	    .arg = "DIR|none",
-	    .summary = "where unpacked kernel modules are kept",
-	    .help = "Of a command's kernel, so that the next run need not "
-		    "unpack them. vireo run: $XDG_CACHE_HOME/vireo, or "
-		    "~/.cache/vireo.",
+	    .summary = "where unpacked kernels and modules are kept",
+	    .help = "For the next run: the kernel with --unpack, and a "
+		    "command's modules. With a command it is "
+		    "$XDG_CACHE_HOME/vireo, or ~/.cache/vireo.",
 	    .example = "--cache none -- make",
 	    .advanced = true },
 	  config_parse_cache },

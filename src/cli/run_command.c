@@ -183,6 +183,8 @@ bool command_options(struct opts *opts)
 		return true;
 	if (!is_set(opts, "memory") && !set(opts, "memory", "1G"))
 		return false;
+	if (!is_set(opts, "unpack") && !set(opts, "unpack", "true"))
+		return false;
 	if (!use_cache(opts))
 		return false;
 	if (!is_set(opts, "command"))

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See module_cache.h. One file for each folder and list of names:
+ * See module_cache.h. What base/cache.h keeps of a folder and a list of names:
  *
- *	key     what was looked for, and when the folder was changed; ends in 0
  *	count   le32, then for each module: le32 its name's length, le32 its
  *	        own, name, module
  *	sum     le32, CRC-32C of all before it
- *
- * Its name is the key's CRC-32C; another key there is as no file. A file of
- * another owner, or that others may write to, is not believed.
  */
 #include "command/module_cache.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,20 +15,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cache.h"
 #include "base/crc32c.h"
 #include "base/endian.h"
 #include "base/fd.h"
 #include "base/num.h"
 
-#define FORM      "vireo modules 1"
-#define FILE_MAX  (64 * MIB)
-#define FILES_MAX 16 /* the oldest goes */
+#define FORM      "vireo modules 2"
+#define LEN_MAX   (64 * MIB)
+#define FILES_MAX 16
 #define COUNT_MAX 256u
 
 struct place {
 	char folder[1024];
-	char file[1088];
-	char key[2048]; /* what was looked for */
+	char key[CACHE_KEY_MAX]; /* what was looked for */
 };
 
 /* ---- where ---- */
@@ -58,13 +51,9 @@ static bool find_place(struct place *p, const char *cache, const char *dir,
 	for (size_t i = 0; i < count && len < (int)sizeof(p->key); i++)
 		len += snprintf(p->key + len, sizeof(p->key) - (size_t)len,
 				"%s ", names[i]);
-	if (len >= (int)sizeof(p->key) ||
-	    snprintf(p->folder, sizeof(p->folder), "%s/modules", cache) >=
-		    (int)sizeof(p->folder))
-		return false;
-	snprintf(p->file, sizeof(p->file), "%s/%08x", p->folder,
-		 crc32c(0, (const uint8_t *)p->key, (size_t)len));
-	return true;
+	return len < (int)sizeof(p->key) &&
+	       snprintf(p->folder, sizeof(p->folder), "%s/modules", cache) <
+		       (int)sizeof(p->folder);
 }
 
 /* ---- reading ---- */
@@ -113,12 +102,9 @@ static bool take_module(struct rest *r, struct module *m)
 	return m->name && m->bytes;
 }
 
-static bool parse(struct modules *out, const struct place *p,
-		  const uint8_t *bytes, size_t len)
+static bool parse(struct modules *out, const uint8_t *bytes, size_t len)
 {
-	size_t key_len = strlen(p->key) + 1;
 	struct rest rest = { bytes, len };
-	const uint8_t *key;
 	uint32_t count;
 
 	if (len < sizeof(le32))
@@ -126,9 +112,7 @@ static bool parse(struct modules *out, const struct place *p,
 	rest.len -= sizeof(le32);
 	if (le32_at(bytes + rest.len) != crc32c(0, bytes, rest.len))
 		return false;
-	key = take(&rest, key_len);
-	if (!key || memcmp(key, p->key, key_len) ||
-	    !take_number(&rest, &count) || count > COUNT_MAX)
+	if (!take_number(&rest, &count) || count > COUNT_MAX)
 		return false;
 	out->list = calloc(count + 1, sizeof(*out->list));
 	if (!out->list)
@@ -140,47 +124,24 @@ static bool parse(struct modules *out, const struct place *p,
 	return rest.len == 0;
 }
 
-/* Ours, and nobody else's to write to. */
-static bool is_ours(const char *file)
-{
-	struct stat st;
-
-	return lstat(file, &st) == 0 && S_ISREG(st.st_mode) &&
-	       st.st_uid == geteuid() && !(st.st_mode & 022);
-}
-
 static bool load(struct modules *out, const struct place *p)
 {
-	struct err why = { 0 };
-	uint8_t *bytes = NULL;
-	size_t len;
+	uint64_t len = 0;
+	int fd = cache_open(p->folder, p->key, &len);
+	uint8_t *bytes = fd >= 0 && len <= LEN_MAX ? malloc(len) : NULL;
 	bool ok;
 
 	*out = (struct modules){ 0 };
-	if (!is_ours(p->file) ||
-	    fd_read_file(&bytes, &len, p->file, FILE_MAX, &why) < 0)
-		return false;
-	ok = parse(out, p, bytes, len);
+	ok = bytes && fd_read_full(fd, bytes, len) == 0 &&
+	     parse(out, bytes, len);
 	free(bytes);
+	fd_close(&fd);
 	if (!ok)
 		modules_finish(out);
 	return ok;
 }
 
 /* ---- writing ---- */
-
-static void make_folders(const char *path)
-{
-	char part[1024];
-
-	for (size_t n = 1; path[n - 1] && n < sizeof(part); n++) {
-		if (path[n] && path[n] != '/')
-			continue;
-		memcpy(part, path, n);
-		part[n] = '\0';
-		mkdir(part, 0700); /* most are there */
-	}
-}
 
 static int put(int fd, uint32_t *sum, const void *bytes, size_t len)
 {
@@ -195,13 +156,11 @@ static int put_number(int fd, uint32_t *sum, size_t n)
 	return put(fd, sum, &wire, sizeof(wire));
 }
 
-static int write_all(int fd, const struct place *p, const struct modules *m)
+static int write_all(int fd, const struct modules *m)
 {
 	uint32_t sum = 0, unused = 0;
-	int r = put(fd, &sum, p->key, strlen(p->key) + 1);
+	int r = put_number(fd, &sum, m->count);
 
-	if (!r)
-		r = put_number(fd, &sum, m->count);
 	for (size_t i = 0; i < m->count && !r; i++) {
 		size_t name_len = strlen(m->list[i].name);
 
@@ -216,48 +175,12 @@ static int write_all(int fd, const struct place *p, const struct modules *m)
 	return r ? r : put_number(fd, &unused, sum);
 }
 
-/* One that was made for a folder that has gone would stay for good. */
-static void drop_oldest(const struct place *p)
-{
-	char oldest[256] = "";
-	time_t when = 0;
-	unsigned int files = 0;
-	DIR *d = opendir(p->folder);
-	struct dirent *e;
-	struct stat st;
-
-	while (d && (e = readdir(d))) {
-		if (fstatat(dirfd(d), e->d_name, &st,
-			    AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-			continue;
-		if (!files++ || st.st_mtime < when) {
-			when = st.st_mtime;
-			snprintf(oldest, sizeof(oldest), "%s", e->d_name);
-		}
-	}
-	if (d && files > FILES_MAX)
-		unlinkat(dirfd(d), oldest, 0);
-	if (d)
-		closedir(d);
-}
-
-/* Appears whole, or not at all. */
 static void store(const struct place *p, const struct modules *m)
 {
-	char temporary[1088];
-	int fd;
-	int r;
+	struct cache_new n;
 
-	make_folders(p->folder);
-	snprintf(temporary, sizeof(temporary), "%s/new-XXXXXX", p->folder);
-	fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
-	if (fd < 0)
-		return;
-	r = write_all(fd, p, m);
-	close(fd);
-	if (r || rename(temporary, p->file) < 0)
-		unlink(temporary);
-	drop_oldest(p);
+	if (cache_begin(&n, p->folder, p->key) == 0)
+		cache_end(&n, write_all(n.fd, m) == 0, FILES_MAX);
 }
 
 int module_cache_find(struct modules *out, const char *cache, const char *dir,

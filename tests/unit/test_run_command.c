@@ -131,6 +131,7 @@ static void what_the_user_does_not_say_is_his_own(void **state)
 	assert_int_equal(count(f, "env", "LC_TIME=C"), 1);
 	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 1);
 	assert_string_equal(get(f, "cache"), "/home/someone/.cache/vireo");
+	assert_string_equal(get(f, "unpack"), "true");
 }
 
 static void a_cache_is_where_caches_are(void **state)

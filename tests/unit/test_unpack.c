@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 #include <zlib.h>
 
@@ -122,6 +124,36 @@ static void assert_placed(const struct fixture *f, const struct part *part)
 	free(want);
 }
 
+/* The same, by way of a file. */
+static void assert_kept(struct fixture *f, const struct part *part)
+{
+	char folder[] = "/tmp/vireo-unpack-XXXXXX";
+	char file[sizeof(((struct cache_new *)NULL)->file)];
+	struct boot_image image;
+	struct cache_new new;
+	struct err err = { 0 };
+	uint64_t len = 0;
+	int fd;
+
+	assert_non_null(mkdtemp(folder));
+	memset(f->ram, 0, RAM);
+	assert_int_equal(cache_begin(&new, folder, "a kernel"), 0);
+	strcpy(file, new.file);
+	assert_int_equal(unpack_in_place(&f->mem, &image, f->packed,
+					 f->packed_len, &new, &err),
+			 0);
+	memset(f->ram, 0, RAM);
+	fd = cache_open(folder, "a kernel", &len);
+	assert_true(fd >= 0);
+	assert_int_equal(len, f->elf_len);
+	assert_int_equal(unpack_kept(&f->mem, &image, fd, len, &err), 0);
+	assert_int_equal(image.entry_gpa, part[0].gpa);
+	assert_placed(f, part);
+	close(fd);
+	unlink(file);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void assert_unpacks(struct fixture *f, const struct part *part,
 			   size_t len)
 {
@@ -130,11 +162,12 @@ static void assert_unpacks(struct fixture *f, const struct part *part,
 
 	give_elf(f, part, len);
 	assert_int_equal(unpack_in_place(&f->mem, &image, f->packed,
-					 f->packed_len, &err),
+					 f->packed_len, NULL, &err),
 			 0);
 	assert_int_equal(image.count, SEGMENTS);
 	assert_int_equal(image.entry_gpa, part[0].gpa);
 	assert_placed(f, part);
+	assert_kept(f, part);
 }
 
 static void unpack_leaves_a_first_segment_where_it_belongs(void **state)
@@ -192,10 +225,24 @@ static void assert_refused_in(struct fixture *f, const char *word)
 	uint8_t *zero = calloc(1, RAM);
 
 	assert_true(unpack_in_place(&f->mem, &image, f->packed, f->packed_len,
-				    &err) < 0);
+				    NULL, &err) < 0);
 	assert_non_null(strstr(err.text, word));
 	assert_memory_equal(f->ram, zero, RAM);
 	free(zero);
+}
+
+/* Nothing that was refused is kept. */
+static void assert_not_kept(struct fixture *f)
+{
+	char folder[] = "/tmp/vireo-unpack-XXXXXX";
+	struct boot_image image;
+	struct cache_new new;
+
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(cache_begin(&new, folder, "a kernel"), 0);
+	assert_true(unpack_in_place(&f->mem, &image, f->packed, f->packed_len,
+				    &new, NULL) < 0);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 static void unpack_refuses_segments_that_cross(void **state)
@@ -208,6 +255,7 @@ static void unpack_refuses_segments_that_cross(void **state)
 
 	give_elf(*state, part, 0x420000);
 	assert_refused_in(*state, "moved");
+	assert_not_kept(*state);
 }
 
 static void B03_unpack_refuses_segments_outside_ram(void **state)
@@ -255,10 +303,35 @@ static void B12_unpack_without_room_is_refused(void **state)
 #define UNPACK_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void a_kept_kernel_that_is_none_leaves_ram_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *zero = calloc(1, RAM);
+	char path[] = "/tmp/vireo-unpack-XXXXXX";
+	struct boot_image image;
+	struct err err = { 0 };
+	int fd = mkstemp(path);
+
+	unlink(path);
+	assert_int_equal(write(fd, "no kernel at all", 16), 16);
+	lseek(fd, 0, SEEK_SET);
+	assert_true(unpack_kept(&f->mem, &image, fd, 16, &err) < 0);
+	lseek(fd, 0, SEEK_SET);
+	assert_int_equal(unpack_kept(&f->mem, &image, fd, 4096, &err),
+			 -ENODATA);
+	assert_int_equal(unpack_kept(&f->mem, &image, fd, UINT64_MAX, &err),
+			 -ENOTSUP);
+	assert_int_equal(unpack_kept(&f->mem, &image, fd, 0, &err), -ENOTSUP);
+	assert_memory_equal(f->ram, zero, RAM);
+	free(zero);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNPACK_TEST(unpack_leaves_a_first_segment_where_it_belongs),
+		UNPACK_TEST(a_kept_kernel_that_is_none_leaves_ram_as_it_was),
 		UNPACK_TEST(unpack_moves_all_segments_up),
 		UNPACK_TEST(unpack_moves_all_segments_down_over_each_other),
 		UNPACK_TEST(unpack_uses_the_lower_base_when_ram_is_small),

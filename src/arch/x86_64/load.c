@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "arch/x86_64/handoff.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/regs.h"
 #include "arch/x86_64/unpack.h"
+#include "base/cache.h"
 #include "base/fd.h"
 #include "base/num.h"
 #include "board/board.h"
@@ -26,7 +29,7 @@
 /* What one load needs; bytes are freed when it ends. */
 struct load {
 	struct board *board;
-	uint8_t *file; /* owned: the image as it is on disk */
+	uint8_t *file; /* owned: the image as it is on disk; or NULL */
 	size_t file_len;
 	struct boot_image image;
 	bool placed; /* its segments are in RAM already */
@@ -68,20 +71,69 @@ static int place_segments(struct load *load, struct err *err)
 	return 0;
 }
 
+/* ---- unpacked kernels ---- */
+
+struct kept {
+	char folder[CONFIG_PATH_MAX + 16];
+	char key[CACHE_KEY_MAX];
+};
+
+/* What stands for the image: where it is, and what would change with it. */
+static bool find_kept(struct kept *k, const struct config *cfg)
+{
+	struct stat st;
+
+	if (!cfg->unpack || !*cfg->command.cache ||
+	    stat(cfg->kernel, &st) < 0)
+		return false;
+	snprintf(k->folder, sizeof(k->folder), "%s/unpacked",
+		 cfg->command.cache);
+	return snprintf(k->key, sizeof(k->key),
+			"vireo kernel 1\n%s\n%llu %llu %lld %lld.%09ld\n",
+			cfg->kernel, (unsigned long long)st.st_dev,
+			(unsigned long long)st.st_ino, (long long)st.st_size,
+			(long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec) <
+	       (int)sizeof(k->key);
+}
+
+/* The same image was unpacked before. */
+static bool load_kept(struct load *load, const struct kept *k)
+{
+	struct err why = { 0 };
+	uint64_t len = 0;
+	int fd = cache_open(k->folder, k->key, &len);
+
+	if (fd < 0)
+		return false;
+	load->placed = unpack_kept(&load->board->mem, &load->image, fd, len,
+				   &why) == 0;
+	close(fd);
+	if (!load->placed)
+		log_info(load->board->log, "kernel: %s: %s", k->folder,
+			 why.text);
+	return load->placed;
+}
+
 /* Unpacks the payload of a bzImage; anything that speaks against it is a log
- * line, and the kernel's own decompressor does the work. */
-static void try_unpack(struct load *load)
+ * line, and the kernel's own decompressor does the work. @k: NULL, or where to
+ * keep it. */
+static void try_unpack(struct load *load, const struct kept *k)
 {
 	const struct boot_image *outer = &load->image;
 	const struct log *log = load->board->log;
 	struct boot_image inner;
+	struct cache_new new;
 	struct err why = { 0 };
 
 	if (outer->format != BOOT_FORMAT_BZIMAGE || !outer->payload_size) {
 		log_info(log, "kernel: no packed bzImage, nothing to unpack");
-	} else if (unpack_in_place(&load->board->mem, &inner,
-				   load->file + outer->payload_offset,
-				   outer->payload_size, &why) < 0) {
+		return;
+	}
+	if (k && cache_begin(&new, k->folder, k->key) < 0)
+		k = NULL;
+	if (unpack_in_place(&load->board->mem, &inner,
+			    load->file + outer->payload_offset,
+			    outer->payload_size, k ? &new : NULL, &why) < 0) {
 		log_warn(log, "kernel: not unpacked on the host: %s", why.text);
 	} else {
 		load->image = inner;
@@ -92,9 +144,14 @@ static void try_unpack(struct load *load)
 static int load_kernel(struct load *load, struct err *err)
 {
 	const struct config *cfg = load->board->cfg;
-	int r = fd_read_file(&load->file, &load->file_len, cfg->kernel,
-			     IMAGE_MAX, err);
+	struct kept kept;
+	bool keep = find_kept(&kept, cfg);
+	int r;
 
+	if (keep && load_kept(load, &kept))
+		return place_segments(load, err);
+	r = fd_read_file(&load->file, &load->file_len, cfg->kernel, IMAGE_MAX,
+			 err);
 	if (!r) {
 		r = boot_parse(&load->image, load->file, load->file_len,
 			       cfg->format, err);
@@ -107,7 +164,7 @@ static int load_kernel(struct load *load, struct err *err)
 		return r;
 	}
 	if (cfg->unpack)
-		try_unpack(load);
+		try_unpack(load, keep ? &kept : NULL);
 	return place_segments(load, err);
 }
 

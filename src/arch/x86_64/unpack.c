@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/num.h"
+
+#define KEPT_MAX 4 /* kernels, of 50 MiB each */
 
 /* Where the file may be unpacked to, the best first. An x86-64 vmlinux has its
  * first segment 2 MiB into the file and, unless it was configured otherwise, at
@@ -131,25 +134,61 @@ static uint8_t *find_room(const struct mem *mem, uint64_t cap, uint64_t *base)
 	return room;
 }
 
+/* A vmlinux is at @base. */
+static int place_elf(const struct mem *mem, struct boot_image *image,
+		     uint64_t base, uint64_t len, struct err *err)
+{
+	int r = boot_parse_elf(image, mem_ptr(mem, base, len), len,
+			       BOOT_FORMAT_AUTO, err);
+
+	if (r < 0) {
+		mem_fill(mem, base, 0, len);
+		return r;
+	}
+	return place(mem, image, base, len, err);
+}
+
 int unpack_in_place(const struct mem *mem, struct boot_image *image,
-		    const uint8_t *payload, size_t len, struct err *err)
+		    const uint8_t *payload, size_t len, struct cache_new *keep,
+		    struct err *err)
 {
 	uint64_t cap = payload_size_hint(payload, len);
 	uint64_t base = 0;
 	uint8_t *dst = cap ? find_room(mem, cap, &base) : NULL;
+	bool kept = false;
 	size_t out = 0;
 	int r;
 
 	if (payload_kind(payload, len) == PAYLOAD_UNKNOWN)
-		return err_set(err, -ENOTSUP, "unknown compression");
-	if (!dst)
-		return err_set(err, -ENOTSUP, "no RAM to unpack it in");
-	r = payload_unpack(dst, cap, &out, payload, len, err);
-	if (!r)
-		r = boot_parse_elf(image, dst, out, BOOT_FORMAT_AUTO, err);
-	if (r < 0) {
+		r = err_set(err, -ENOTSUP, "unknown compression");
+	else if (!dst)
+		r = err_set(err, -ENOTSUP, "no RAM to unpack it in");
+	else
+		r = payload_unpack(dst, cap, &out, payload, len, err);
+	if (r < 0 && dst)
 		mem_fill(mem, base, 0, cap);
-		return r;
+	if (r == 0 && keep)
+		kept = fd_write_full(keep->fd, dst, out) == 0;
+	if (r == 0)
+		r = place_elf(mem, image, base, out, err);
+	if (keep)
+		cache_end(keep, kept && r == 0, KEPT_MAX);
+	return r;
+}
+
+int unpack_kept(const struct mem *mem, struct boot_image *image, int fd,
+		uint64_t len, struct err *err)
+{
+	uint64_t base = 0;
+	uint8_t *dst = len ? find_room(mem, len, &base) : NULL;
+	int r;
+
+	if (!dst)
+		return err_set(err, -ENOTSUP, "no RAM to put it in");
+	r = fd_read_full(fd, dst, len);
+	if (r < 0) {
+		mem_fill(mem, base, 0, len);
+		return err_set(err, r, "%s", strerror(-r));
 	}
-	return place(mem, image, base, out, err);
+	return place_elf(mem, image, base, len, err);
 }

@@ -8,6 +8,7 @@
 #ifndef VIREO_ARCH_X86_64_UNPACK_H
 #define VIREO_ARCH_X86_64_UNPACK_H
 
+#include "base/cache.h"
 #include "base/err.h"
 #include "boot/boot.h"
 #include "mem/mem.h"
@@ -16,9 +17,14 @@
  * Unpacks @payload and places its segments; *image describes the vmlinux
  * (offsets mean nothing any more). All other RAM is as it was: zero. Fails,
  * with a reason and RAM zeroed again, when the payload is damaged or unknown,
- * or when this way does not suit this kernel or this RAM.
+ * or when this way does not suit this kernel or this RAM. @keep: gets the
+ * vmlinux as a file, and is ended; NULL: nothing does.
  */
 int unpack_in_place(const struct mem *mem, struct boot_image *image,
-		    const uint8_t *payload, size_t len, struct err *err);
+		    const uint8_t *payload, size_t len, struct cache_new *keep,
+		    struct err *err);
+/* The same for one that was kept: @len bytes from @fd. */
+int unpack_kept(const struct mem *mem, struct boot_image *image, int fd,
+		uint64_t len, struct err *err);
 
 #endif
