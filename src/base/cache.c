@@ -115,11 +115,17 @@ int cache_begin(struct cache_new *n, const char *folder, const char *key)
 	return r;
 }
 
+static bool is_before(struct timespec a, struct timespec b)
+{
+	return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec :
+				      a.tv_nsec < b.tv_nsec;
+}
+
 /* What was made for a folder that has gone would stay for good. */
 static bool drop_oldest(const char *folder, unsigned int most)
 {
 	char oldest[256] = "";
-	time_t when = 0;
+	struct timespec when = { 0 };
 	unsigned int files = 0;
 	DIR *d = opendir(folder);
 	struct dirent *e;
@@ -129,8 +135,8 @@ static bool drop_oldest(const char *folder, unsigned int most)
 		if (fstatat(dirfd(d), e->d_name, &st,
 			    AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 			continue;
-		if (!files++ || st.st_mtime < when) {
-			when = st.st_mtime;
+		if (!files++ || is_before(st.st_mtim, when)) {
+			when = st.st_mtim;
 			snprintf(oldest, sizeof(oldest), "%s", e->d_name);
 		}
 	}
