@@ -244,6 +244,25 @@ VIREO_API int vireo_disk_check(const char *path,
 			       void (*problem)(void *ctx, const char *line),
 			       void *ctx, struct vireo_error *err);
 
+/* ---- kernels by name ---- */
+
+/*
+ * Key "kernel" takes the name of a distribution's kernel: "debian:6.12-cloud",
+ * "debian:6.1", "debian:rt", "ubuntu:6.8", "debian:PACKAGE". Below key "cache",
+ * in kernels/, there is a folder for each package, unpacked. Getting packages
+ * is the program's business (vireo kernel fetch). These tell what a name means;
+ * they fail with VIREO_EINVAL, or with VIREO_EHOST: there is no such package.
+ */
+
+/* Of the packages in @list, which begin its lines, the one that is meant. */
+VIREO_API int vireo_kernel_choose(char *package, size_t size, const char *name,
+				  const char *list, struct vireo_error *err);
+/* The file of the kernel that is meant, from the packages in @folder. */
+VIREO_API int vireo_kernel_find(char *path, size_t size, const char *name,
+				const char *folder, struct vireo_error *err);
+/* The name that means @package; VIREO_EINVAL: it is no package of a kernel. */
+VIREO_API int vireo_kernel_name(char *name, size_t size, const char *package);
+
 enum vireo_check_state { VIREO_CHECK_YES, VIREO_CHECK_NO, VIREO_CHECK_INFO };
 
 struct vireo_check_row {

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/num.h"
+#include "command/find_kernel.h"
 #include "devices/acpi_pm.h"
 
 /* ---- building ---- */
@@ -206,6 +207,8 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 
 	if (!r)
 		r = open_events(vm, err);
+	if (!r)
+		r = find_given_kernel(vm->cfg, err);
 	if (!r)
 		r = open_command(vm, fds, err);
 	if (!r)

@@ -56,7 +56,7 @@ struct config_command {
 	char init[256]; /* the guest's own first process; "": ours */
 	char rootfs[CONFIG_PATH_MAX]; /* "": / */
 	char out[CONFIG_PATH_MAX];    /* at /out; "": none */
-	char cache[1024]; /* unpacked modules are kept here; "": nowhere */
+	char cache[1024]; /* modules/..., kernels/...; "": nowhere */
 	unsigned int hidden;
 	char hide[CONFIG_MAX_HIDDEN - 4][256]; /* below rootfs */
 	unsigned int volumes;

@@ -9,11 +9,14 @@
 static const struct key keys[] = {
 	{ { .name = "kernel",
 	    .arg = "FILE[,format=F]",
-	    .summary = "the kernel to boot",
+	    .summary = "the kernel to boot: a file, a build tree, a name",
 	    .help = "A bzImage, an ELF vmlinux (PVH or Linux 64-bit entry) or "
 		    "a multiboot ELF, recognised by its magic. "
 		    "format=bzimage|pvh|linux|multiboot|flat forces one; flat "
-		    "is 16-bit code loaded at 0x7c00 and is never guessed.",
+		    "is 16-bit code loaded at 0x7c00 and is never guessed. "
+		    "A folder is a kernel's build tree. A name as "
+		    "debian:6.12-cloud is what vireo kernel fetch got. "
+		    "Several, with a command: one VM for each.",
 	    .example = "--kernel /boot/vmlinuz-6.12",
 	    .letter = 'k' },
 	  config_parse_kernel },
@@ -287,10 +290,11 @@ static const struct key keys[] = {
 	  config_parse_out },
 	{ { .name = "cache",
 	    .arg = "DIR|none",
-	    .summary = "where unpacked kernels and modules are kept",
-	    .help = "For the next run: the kernel with --unpack, and a "
-		    "command's modules. With a command it is "
-		    "$XDG_CACHE_HOME/vireo, or ~/.cache/vireo.",
+	    .summary = "where kernels and unpacked modules are kept",
+	    .help = "The kernels that --kernel names; and for the next run, "
+		    "unpacked, the kernel with --unpack and a command's "
+		    "modules. vireo run: $XDG_CACHE_HOME/vireo, or "
+		    "~/.cache/vireo.",
 	    .example = "--cache none -- make",
 	    .advanced = true },
 	  config_parse_cache },

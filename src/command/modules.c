@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * See modules.h. Where depmod(8) has been, its list says where a module is; in
- * a tree that was only unpacked, files are looked for. What a module depends
- * on, it says itself ("depends=" in its section .modinfo).
+ * a build tree the list of what was built; in a tree that was only unpacked,
+ * files are looked for. What a module depends on, it says itself ("depends=" in
+ * its section .modinfo).
  */
 #include "command/modules.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/num.h"
@@ -72,6 +74,45 @@ static int read_list(struct index *ix, const char *dir)
 		snprintf(path, sizeof(path), "%s/%s", dir, line);
 		r = index_add(ix, path);
 	}
+	free(line);
+	fclose(f);
+	return r;
+}
+
+/* "fs/fuse/virtiofs.o", of older kernels "kernel/fs/fuse/virtiofs.ko". */
+static int add_built(struct index *ix, const char *dir, const char *line)
+{
+	size_t len = strcspn(line, "\n");
+	char path[4096];
+
+	if (len < 3)
+		return 0;
+	len -= line[len - 1] == 'o' && line[len - 2] == '.' ? 2 : 3;
+	snprintf(path, sizeof(path), "%s/%.*s.ko", dir, (int)len, line);
+	if (access(path, F_OK) < 0 && !strncmp(line, "kernel/", 7))
+		snprintf(path, sizeof(path), "%s/%.*s.ko", dir, (int)len - 7,
+			 line + 7);
+	return index_add(ix, path);
+}
+
+/* A kernel's build tree, where nothing is installed. */
+static int read_order(struct index *ix, const char *dir)
+{
+	char path[4096];
+	char *line = NULL;
+	size_t cap = 0;
+	FILE *f;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "%s/arch/x86/boot", dir);
+	if (access(path, F_OK) < 0)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/modules.order", dir);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (r == 0 && getline(&line, &cap, f) > 0)
+		r = add_built(ix, dir, line);
 	free(line);
 	fclose(f);
 	return r;
@@ -266,6 +307,8 @@ int modules_find(struct modules *out, const char *dir,
 	if (!out->list)
 		return err_set(err, -ENOMEM, "out of memory");
 	r = read_list(&ix, dir);
+	if (r == -ENOENT)
+		r = read_order(&ix, dir);
 	if (r == -ENOENT)
 		r = walk(&ix, dir);
 	if (r < 0)

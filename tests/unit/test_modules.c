@@ -155,6 +155,23 @@ static void the_list_of_depmod_says_where_they_are(void **state)
 	expect(names, 2, (const char *const[]){ "virtio", "fuse" }, 2);
 }
 
+/* New lists and old ones name a file differently. */
+static void a_build_tree_says_what_was_built(void **state)
+{
+	static const char list[] = "kernel/fs/fuse.o\nkernel/virtio.ko\n"
+				   "kernel/drivers/blk.ko\no\n";
+	const char *const names[] = { "fuse", "blk", "overlay" };
+	const char *const wanted[] = { "virtio", "fuse", "blk" };
+	char command[160];
+
+	snprintf(command, sizeof(command),
+		 "mkdir -p %s/arch/x86/boot %s/drivers", dir, dir);
+	assert_int_equal(system(command), 0);
+	put("drivers/blk.ko", "");
+	write_file("modules.order", list, strlen(list));
+	expect(names, 3, wanted, 3);
+}
+
 static void refuse(const char *name, int code, const char *text)
 {
 	struct modules m;
@@ -209,6 +226,7 @@ int main(void)
 		TEST(what_a_module_needs_comes_before_it),
 		TEST(what_is_not_there_is_built_in),
 		TEST(the_list_of_depmod_says_where_they_are),
+		TEST(a_build_tree_says_what_was_built),
 		TEST(bad_modules_are_refused_with_a_sentence),
 		TEST(a_module_may_lie_about_its_sections),
 	};
