@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "vireo.h"
 
@@ -18,6 +19,7 @@
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
+int cmd_kernel(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_options(int argc, char **argv);
 
@@ -38,6 +40,17 @@ struct opt_words {
 	size_t count;
 };
 
+/* How one of several runs ended. */
+struct outcome {
+	const char *kernel;  /* as it was given, or "" */
+	unsigned int number; /* from 1 */
+	unsigned int round;  /* from 1 */
+	int part_fd; /* where it writes its part of the report; -1: nowhere */
+	char *part;  /* what it wrote, or NULL; not for the run itself */
+	double seconds;
+	struct vireo_end end; /* reason 0: it has not told */
+};
+
 /* What only the program knows; everything else goes into the config. */
 struct opts {
 	struct vireo_config *cfg; /* owned */
@@ -51,6 +64,10 @@ struct opts {
 	struct opt_words show;    /* paths that are not hidden */
 	struct opt_words publish; /* ports */
 	char **command; /* what follows "--", or NULL */
+	struct opt_words kernels;
+	unsigned int repeat; /* 0: not given */
+	unsigned int jobs;   /* 0: not given */
+	struct outcome *outcome; /* where one of several runs tells its end */
 };
 
 /* One option of the program itself, in the same shape as a key. */
@@ -67,9 +84,17 @@ void opts_finish(struct opts *opts);
 
 /* ---- reports (report.c) ---- */
 
-/* When one is wanted. False: a message has been printed. */
+
+/* When one is wanted; one of several runs tells its outcome instead. False: a
+ * message has been printed. */
 bool report_write(const struct opts *opts, const struct vireo_end *end,
 		  double seconds);
+/* One of them all, when one is wanted. False: as above. */
+bool report_write_runs(const struct opts *opts, const struct outcome *runs,
+		       size_t count);
+/* A string of JSON with its quotes; text inside of an element. */
+void report_json_text(FILE *f, const char *s);
+void report_xml_text(FILE *f, const char *s);
 
 /* ---- commands (run_command.c) ---- */
 

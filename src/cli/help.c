@@ -19,6 +19,7 @@ void help_program(void)
 	     "  vireo run -- COMMAND         run it in a throwaway VM\n"
 	     "  vireo check                  what this host's KVM can do\n"
 	     "  vireo disk check|info FILE   what is in an overlay file\n"
+	     "  vireo kernel list|fetch      kernels from the distribution\n"
 	     "  vireo completion SHELL       completions for bash, zsh, fish\n"
 	     "  vireo version\n"
 	     "\n"
@@ -123,7 +124,7 @@ static void complete_bash(void)
 	printf("_vireo() {\n"
 	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
 	       "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-	       "\t\tCOMPREPLY=($(compgen -W 'run check disk completion version' "
+	       "\t\tCOMPREPLY=($(compgen -W 'run check disk kernel completion version' "
 	       "-- \"$cur\"))\n"
 	       "\telif [[ $cur == -* ]]; then\n"
 	       "\t\tCOMPREPLY=($(compgen -W '");
@@ -152,7 +153,7 @@ static void complete_zsh(void)
 	const struct vireo_key *o;
 
 	printf("#compdef vireo\n_arguments \\\n"
-	       "\t'1:command:(run check disk completion version)' \\\n");
+	       "\t'1:command:(run check disk kernel completion version)' \\\n");
 	for (size_t i = 0; (o = option_at(i)); i++) {
 		printf("\t'--%s%s[", o->name, o->arg ? "=" : "");
 		put_plain(o->summary);
@@ -166,7 +167,7 @@ static void complete_fish(void)
 	const struct vireo_key *o;
 
 	printf("complete -c vireo -n __fish_use_subcommand -a "
-	       "'run check disk completion version'\n");
+	       "'run check disk kernel completion version'\n");
 	for (size_t i = 0; (o = option_at(i)); i++) {
 		printf("complete -c vireo -l %s", o->name);
 		if (o->letter)

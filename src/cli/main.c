@@ -27,6 +27,7 @@ static const struct {
 	{ "run", cmd_run },
 	{ "check", cmd_check },
 	{ "disk", cmd_disk },
+	{ "kernel", cmd_kernel },
 	{ "completion", cmd_completion },
 	{ "options", cmd_options }, /* for the manual */
 	{ "version", cmd_version },
@@ -72,8 +73,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return finish(commands[i].run(argc - 1, argv + 1));
-	message("\"%s\": unknown command (run, check, disk, completion, "
-		"version)",
+	message("\"%s\": unknown command (run, check, disk, kernel, "
+		"completion, version)",
 		argv[1]);
 	return EXIT_USAGE;
 }

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define CONFIG_MAX (1 << 20)
+#define REPEAT_MAX 1000u
+#define JOBS_MAX   64u
 
 static const struct vireo_key own[] = {
 	{ .name = "config",
@@ -52,7 +54,7 @@ static const struct vireo_key own[] = {
 	{ .name = "report-format",
 	  .arg = "json|junit|tap",
 	  .summary = "the form of --report (default: json)",
-	  .help = "junit and tap have one test: the command.",
+	  .help = "junit and tap have one test for each run: the command.",
 	  .example = "--report-format junit",
 	  .advanced = true },
 	{ .name = "publish",
@@ -77,6 +79,24 @@ static const struct vireo_key own[] = {
 		  "~/.aws, ...) those at PATH or below it.",
 	  .example = "--show ~/.netrc -- git push",
 	  .repeatable = true,
+	  .advanced = true },
+	{ .name = "repeat",
+	  .arg = "N",
+	  .summary = "run it so many times, on each kernel",
+	  .help = "Each run is a VM of its own that reads no input. A table "
+		  "on stderr and --report tell how each of them ended; the "
+		  "exit status is 0 when all of them did well, otherwise that "
+		  "of the first that did not. --name and --out get the number "
+		  "of the run: NAME-1, DIR/1.",
+	  .example = "--repeat 20 -- make check",
+	  .advanced = true },
+	{ .name = "jobs",
+	  .arg = "N",
+	  .summary = "of several runs, so many at a time (default: 1)",
+	  .help = "For several --kernel and --repeat. What a run says is kept "
+		  "and shown when it has ended, in order. What two runs "
+		  "cannot use at a time is refused.",
+	  .example = "--jobs 4 --repeat 20 -- make check",
 	  .advanced = true },
 	{ .name = "quiet",
 	  .summary = "say nothing on stderr about how the guest ended",
@@ -209,6 +229,21 @@ static bool add_word(struct opt_words *list, const char *name,
 	return false;
 }
 
+static bool set_count(unsigned int *count, const char *name, const char *word,
+		      unsigned int max)
+{
+	char *end;
+	long n = strtol(word, &end, 10);
+
+	if (end == word || *end || n < 1 || n > (long)max) {
+		message("--%s: \"%s\" is not a number from 1 to %u", name,
+			word, max);
+		return false;
+	}
+	*count = (unsigned int)n;
+	return true;
+}
+
 static bool set_own(struct opts *opts, const char *name, const char *value)
 {
 	if (!strcmp(name, "config"))
@@ -219,6 +254,10 @@ static bool set_own(struct opts *opts, const char *name, const char *value)
 		return add_word(&opts->show, name, value);
 	if (!strcmp(name, "publish"))
 		return add_word(&opts->publish, name, value);
+	if (!strcmp(name, "repeat"))
+		return set_count(&opts->repeat, name, value, REPEAT_MAX);
+	if (!strcmp(name, "jobs"))
+		return set_count(&opts->jobs, name, value, JOBS_MAX);
 	if (!strcmp(name, "print-config"))
 		opts->print_config = true;
 	else if (!strcmp(name, "quiet"))
@@ -244,7 +283,8 @@ static bool set(struct opts *opts, const struct vireo_key *o, const char *value)
 	if (is_own(o))
 		return set_own(opts, o->name, value);
 	if (vireo_config_set(opts->cfg, o->name, value, &err) == 0)
-		return true;
+		return strcmp(o->name, "kernel") ||
+		       add_word(&opts->kernels, o->name, value);
 	message("--%s", err.text);
 	return false;
 }
@@ -335,11 +375,21 @@ static bool short_option(struct opts *opts, const char *word, struct words *w)
 	return apply(opts, o, NULL, w) && short_option(opts, word + 1, w);
 }
 
-/* A bare word is the image: a kernel file. */
+/* A directory that is no kernel's build tree. */
+static bool is_mere_folder(const char *path)
+{
+	char image[4096];
+	struct stat st;
+
+	snprintf(image, sizeof(image), "%s/arch/x86/boot/bzImage", path);
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       access(image, F_OK) < 0;
+}
+
+/* A bare word is the image: a kernel file, a build tree or a name. */
 static bool image(struct opts *opts, const char *word)
 {
 	struct vireo_error err;
-	struct stat st;
 
 	if (vireo_config_get(opts->cfg, "kernel", 0)) {
 		message("\"%s\": only one image can be booted (options come "
@@ -347,8 +397,9 @@ static bool image(struct opts *opts, const char *word)
 			word);
 		return false;
 	}
-	if (stat(word, &st) == 0 && S_ISDIR(st.st_mode)) {
-		message("%s: is a directory, not a kernel file", word);
+	if (is_mere_folder(word)) {
+		message("%s: is a directory, not a kernel file or build tree",
+			word);
 		return false;
 	}
 	if (vireo_config_set(opts->cfg, "kernel", word, &err) == 0)

@@ -4,6 +4,8 @@
  * for three things: the VM's end, signals, and keys on the terminal.
  */
 #include "cli/cli.h"
+#include "cli/kernels.h"
+#include "cli/matrix.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -479,6 +481,21 @@ static int print_config(const struct run *run)
 	return 0;
 }
 
+/* One VM, when all about it is said. */
+static int run_once(void *ctx)
+{
+	struct run *run = ctx;
+	int status = EXIT_USAGE;
+
+	if (kernel_cache_option(&run->opts) &&
+	    command_make_out(&run->opts) && set_log(run) &&
+	    open_signals(run) && connect_streams(run))
+		status = run_vm(run);
+	vireo_destroy(&run->vm);
+	terminal_restore();
+	return status;
+}
+
 static int prepare_and_run(struct run *run)
 {
 	if (run->opts.help) {
@@ -492,10 +509,9 @@ static int prepare_and_run(struct run *run)
 		return EXIT_USAGE;
 	if (run->opts.print_config)
 		return print_config(run);
-	if (!command_make_out(&run->opts) || !set_log(run) ||
-	    !open_signals(run) || !connect_streams(run))
-		return EXIT_USAGE;
-	return run_vm(run);
+	if (matrix_wanted(&run->opts))
+		return matrix_run(&run->opts, run_once, run);
+	return run_once(run);
 }
 
 int cmd_run(int argc, char **argv)
@@ -505,8 +521,6 @@ int cmd_run(int argc, char **argv)
 
 	if (opts_parse(&run.opts, argc - 1, argv + 1))
 		status = prepare_and_run(&run);
-	vireo_destroy(&run.vm);
-	terminal_restore();
 	if (run.log)
 		fclose(run.log);
 	opts_finish(&run.opts);

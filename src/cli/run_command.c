@@ -4,6 +4,7 @@
  * says nothing else: folder, user, a few variables, streams. And its signals.
  */
 #include "cli/cli.h"
+#include "cli/matrix.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -172,6 +173,13 @@ static bool add_shell(struct opts *opts)
 	return set(opts, "command", shell);
 }
 
+/* One of several runs reads no input. */
+static bool on_terminal(const struct opts *opts)
+{
+	return !matrix_wanted(opts) && isatty(STDIN_FILENO) &&
+	       isatty(STDOUT_FILENO);
+}
+
 bool command_options(struct opts *opts)
 {
 	for (char **word = opts->command; word && *word; word++)
@@ -189,8 +197,8 @@ bool command_options(struct opts *opts)
 		return false;
 	if (!is_set(opts, "command"))
 		return hide_secrets(opts);
-	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-	    !is_set(opts, "tty") && !set(opts, "tty", "true"))
+	if (on_terminal(opts) && !is_set(opts, "tty") &&
+	    !set(opts, "tty", "true"))
 		return false;
 	return carry_folder(opts) && carry_user(opts) &&
 	       carry_variables(opts) && hide_secrets(opts);

@@ -33,6 +33,15 @@ struct place {
 
 /* ---- where ---- */
 
+/* Its modules are not packed, and change without a sign that all have. */
+static bool is_build_tree(const char *dir)
+{
+	char boot[1088];
+
+	snprintf(boot, sizeof(boot), "%s/arch/x86/boot", dir);
+	return access(boot, F_OK) == 0;
+}
+
 /* False: a name is too long, there is nothing to keep, ... */
 static bool find_place(struct place *p, const char *cache, const char *dir,
 		       const char *const *names, size_t count)
@@ -42,7 +51,7 @@ static bool find_place(struct place *p, const char *cache, const char *dir,
 	int len;
 
 	snprintf(list, sizeof(list), "%s/modules.dep", dir);
-	if (stat(list, &st) < 0 && stat(dir, &st) < 0)
+	if (stat(list, &st) < 0 && (is_build_tree(dir) || stat(dir, &st) < 0))
 		return false;
 	len = snprintf(p->key, sizeof(p->key),
 		       FORM "\n%s\n%llu %lld.%09ld\n", dir,

@@ -188,6 +188,20 @@ static void opts_of_the_program_are_kept_apart(void **state)
 	assert_false(f->opts.help);
 }
 
+static void opts_every_kernel_is_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_parsed(f, "-ka|--kernel|b|--repeat=3|--jobs|2|--|true");
+	assert_int_equal(f->opts.kernels.count, 2);
+	assert_string_equal(f->opts.kernels.word[0], "a");
+	assert_string_equal(f->opts.kernels.word[1], "b");
+	assert_string_equal(get(f, "kernel"), "b");
+	assert_int_equal(f->opts.repeat, 3);
+	assert_int_equal(f->opts.jobs, 2);
+	assert_usage(f, "-ka|-kb,format=x|--|true", "--kernel: format \"x\"");
+}
+
 static void opts_nothing_at_all_is_a_config_without_a_kernel(void **state)
 {
 	struct fixture *f = *state;
@@ -228,6 +242,9 @@ static void C13_wrong_values_are_named_with_their_range(void **state)
 	struct fixture *f = *state;
 
 	assert_usage(f, "--memory|1|x", "--memory: ");
+	assert_usage(f, "--repeat|0", "--repeat: \"0\" is not a number from 1");
+	assert_usage(f, "--jobs|65", "from 1 to 64");
+	assert_usage(f, "--jobs=2x", "\"2x\"");
 	assert_usage(f, "-c0", "1 to 1024");
 	assert_usage(f, "--kvm-fd|x", "not a descriptor number");
 	assert_usage(f, "--kvm-fd|-1", "not a descriptor number");
@@ -388,6 +405,7 @@ int main(void)
 		OPTS_TEST(opts_short_options_take_their_value_in_two_forms),
 		OPTS_TEST(opts_flags_stand_alone_or_with_a_word),
 		OPTS_TEST(opts_of_the_program_are_kept_apart),
+		OPTS_TEST(opts_every_kernel_is_kept),
 		OPTS_TEST(opts_nothing_at_all_is_a_config_without_a_kernel),
 		OPTS_TEST(C13_unknown_options_name_the_nearest),
 		OPTS_TEST(C13_missing_values_are_named_with_their_form),

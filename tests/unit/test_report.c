@@ -107,6 +107,50 @@ static void tap_is_one_line_and_its_data(void **state)
 	must_have(report("tap", &end), "\nok 1 - make");
 }
 
+static char *report_of_two(const char *form)
+{
+	static char text[4096];
+	char path[] = "/tmp/vireo-report-XXXXXX";
+	struct opts o = { .report_path = path, .report_form = form };
+	struct outcome runs[] = {
+		{ "/boot/<k>", 1, 1, -1, NULL, 1.5,
+		  end_of(VIREO_COMMAND, 0, "exited") },
+		{ "", 2, 2, -1, NULL, 2, end_of(VIREO_PANIC, 117, "panic") },
+	};
+	int fd = mkstemp(path);
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	assert_int_equal(vireo_config_create(&o.cfg), 0);
+	set(&o, "command", "make");
+	assert_true(report_write_runs(&o, runs, 2));
+	n = read(fd, text, sizeof(text) - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	close(fd);
+	unlink(path);
+	vireo_config_destroy(&o.cfg);
+	return text;
+}
+
+static void several_runs_are_one_report_in_each_form(void **state)
+{
+	const char *text = report_of_two("json");
+
+	must_have(text, "{ \"passed\": 1, \"failed\": 1, \"runs\": [\n{\n");
+	must_have(text, "\"round\": 1,\n  \"seconds\": 1.500\n},\n{\n");
+	must_have(text, "\"verdict\": \"panic\"");
+	must_have(text, "\"seconds\": 2.000\n}\n] }\n");
+	text = report_of_two("junit");
+	must_have(text, "tests=\"2\" failures=\"1\" time=\"3.500\"");
+	must_have(text, "<testcase classname=\"/boot/&#60;k&#62;\" "
+			"name=\"make (round 1)\" time=\"1.500\">");
+	must_have(text, "<failure type=\"panic\" message=\"status 117\">");
+	text = report_of_two("tap");
+	must_have(text, "1..2\nok 1 - make on /boot/<k>, round 1\n");
+	must_have(text, "\nnot ok 2 - make on the default kernel, round 2\n");
+}
+
 static void a_report_that_cannot_be_written_is_told(void **state)
 {
 	struct vireo_end end = end_of(VIREO_COMMAND, 0, "exited");
@@ -127,6 +171,7 @@ int main(void)
 		cmocka_unit_test(json_has_all_that_is_known),
 		cmocka_unit_test(junit_has_a_failure_or_none),
 		cmocka_unit_test(tap_is_one_line_and_its_data),
+		cmocka_unit_test(several_runs_are_one_report_in_each_form),
 		cmocka_unit_test(a_report_that_cannot_be_written_is_told),
 	};
 
