@@ -53,7 +53,7 @@ static void print_options(bool advanced)
 
 void help_run(void)
 {
-	puts("vireo run [OPTIONS] [KERNEL] [-- COMMAND [ARG...]]\n");
+	puts("vireo run [OPTIONS] [IMAGE] [-- COMMAND [ARG...]]\n");
 	print_options(false);
 	puts("\nvireo run --help all lists the others, --help NAME explains "
 	     "one.");

@@ -386,7 +386,21 @@ static bool is_mere_folder(const char *path)
 	       access(image, F_OK) < 0;
 }
 
-/* A bare word is the image: a kernel file, a build tree or a name. */
+/* Of a system, for command VMs? */
+static bool is_root(const char *path)
+{
+	static const char *const parts[] = { "bin", "usr" };
+	char part[4096];
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		snprintf(part, sizeof(part), "%s/%s", path, parts[i]);
+		if (access(part, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A bare word is the image: a kernel file, a build tree, a name, or a root. */
 static bool image(struct opts *opts, const char *word)
 {
 	struct vireo_error err;
@@ -397,12 +411,14 @@ static bool image(struct opts *opts, const char *word)
 			word);
 		return false;
 	}
-	if (is_mere_folder(word)) {
-		message("%s: is a directory, not a kernel file or build tree",
-			word);
+	if (is_mere_folder(word) && !is_root(word)) {
+		message("%s: is a directory, but not a kernel's build tree or "
+			"a root (no bin, no usr)", word);
 		return false;
 	}
-	if (vireo_config_set(opts->cfg, "kernel", word, &err) == 0)
+	if (vireo_config_set(opts->cfg,
+			     is_mere_folder(word) ? "rootfs" : "kernel", word,
+			     &err) == 0)
 		return true;
 	message_error(&err);
 	return false;

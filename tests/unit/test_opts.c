@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -281,6 +282,22 @@ static void C13_double_dash_ends_the_options(void **state)
 	assert_null(f->opts.command);
 }
 
+static void opts_a_folder_with_a_system_is_the_root(void **state)
+{
+	struct fixture *f = *state;
+	char dir[] = "/tmp/vireo-root-XXXXXX", bin[64];
+
+	assert_non_null(mkdtemp(dir));
+	assert_usage(f, dir, "but not a kernel's build tree or a root");
+	snprintf(bin, sizeof(bin), "%s/bin", dir);
+	assert_int_equal(mkdir(bin, 0755), 0);
+	assert_parsed(f, dir);
+	assert_string_equal(get(f, "rootfs"), dir);
+	assert_false(vireo_config_is_set(f->opts.cfg, "kernel"));
+	rmdir(bin);
+	rmdir(dir);
+}
+
 static void C13_second_image_and_directories_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -412,6 +429,7 @@ int main(void)
 		OPTS_TEST(C13_wrong_values_are_named_with_their_range),
 		OPTS_TEST(C13_option_twice_replaces_repeatable_ones_add_up),
 		OPTS_TEST(C13_double_dash_ends_the_options),
+		OPTS_TEST(opts_a_folder_with_a_system_is_the_root),
 		OPTS_TEST(C13_second_image_and_directories_are_refused),
 		OPTS_TEST(opts_config_comes_first_wherever_it_stands),
 		OPTS_TEST(opts_config_is_looked_for_among_options_not_values),
