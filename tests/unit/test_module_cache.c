@@ -126,6 +126,24 @@ static void what_was_found_is_found_again(void **state)
 	assert_module(f, 1, ELF "the second");
 }
 
+/* Built anew, in place: nothing tells that. */
+static void modules_of_a_build_tree_are_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	char command[160];
+	char path[320];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && rm modules.dep && mkdir -p arch/x86/boot", f->dir);
+	assert_int_equal(system(command), 0);
+	write_file(f->dir, "modules.order", "one.o\ntwo.o\n");
+	find(f);
+	write_file(f->dir, "one.ko", ELF "another");
+	find(f);
+	assert_module(f, 0, ELF "another");
+	assert_int_equal(files(f, path), 0);
+}
+
 static void a_folder_that_changed_is_looked_at_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -247,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_was_found_is_found_again),
+		T(modules_of_a_build_tree_are_not_kept),
 		T(a_folder_that_changed_is_looked_at_anew),
 		T(without_a_folder_nothing_is_kept),
 		T(an_error_is_the_finders),
