@@ -216,6 +216,14 @@ VIREO_API void vireo_destroy(struct vireo_vm **vm);
 
 /* ---- looking at it ---- */
 
+/* Calls @fn for each of the last lines of the main console, the oldest first,
+ * wherever the console goes: 64 lines at most, of 255 bytes at most. Whatever
+ * the guest wrote, a line is printable ASCII: other bytes have become '?'.
+ * Empty lines are left out. @fn must not call into the VM. */
+VIREO_API void vireo_console_tail(struct vireo_vm *vm,
+				  void (*fn)(void *ctx, const char *line),
+				  void *ctx);
+
 /* One figure: group "exits", name "io", value 42, unit "" or "us" or "kib". */
 struct vireo_stat {
 	const char *group;

@@ -499,6 +499,13 @@ void vireo_stats(struct vireo_vm *vm,
 	pthread_mutex_unlock(&vm->board_lock);
 }
 
+void vireo_console_tail(struct vireo_vm *vm,
+			void (*fn)(void *ctx, const char *line), void *ctx)
+{
+	if (vm && fn)
+		vm_console_tail(vm, fn, ctx);
+}
+
 int vireo_check(const struct vireo_config *cfg,
 		void (*fn)(void *ctx, const struct vireo_check_row *row),
 		void *ctx)

@@ -253,6 +253,7 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	vm->log = *log;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->board_lock, NULL);
+	pthread_mutex_init(&vm->watch_lock, NULL);
 	init_condition(&vm->changed);
 	vm->cfg = calloc(1, sizeof(*vm->cfg));
 	if (vm->cfg) {
@@ -390,6 +391,7 @@ void vm_destroy(struct vireo_vm *vm)
 	fd_close(&vm->work_fd);
 	fd_close(&vm->event_fd);
 	pthread_cond_destroy(&vm->changed);
+	pthread_mutex_destroy(&vm->watch_lock);
 	pthread_mutex_destroy(&vm->board_lock);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm->cfg);

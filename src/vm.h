@@ -62,7 +62,9 @@ struct vireo_vm {
 	uint16_t cols; /* of the user's terminal; 0: not known */
 	uint16_t rows;
 
-	/* the main console's lines; guarded by its own lock */
+	/* guards the main console's lines; taken under the console's lock, and
+	 * before the one below: a line may be a panic */
+	pthread_mutex_t watch_lock;
 	struct console_watch watch;
 
 	pthread_mutex_t lock; /* guards what follows */
@@ -99,6 +101,10 @@ void vm_console_resize(struct vireo_vm *vm, uint16_t cols, uint16_t rows);
 const char *vm_console_path(const struct vireo_vm *vm, size_t index);
 /* Bytes that nobody read, of all consoles. */
 uint64_t vm_console_dropped(struct vireo_vm *vm);
+/* Calls @fn for each of the main console's last lines, the oldest first. No
+ * lock is held meanwhile. */
+void vm_console_tail(struct vireo_vm *vm,
+		     void (*fn)(void *ctx, const char *line), void *ctx);
 
 /* ---- vm_console.c, for vm.c ---- */
 

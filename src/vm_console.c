@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -128,4 +129,24 @@ uint64_t vm_console_dropped(struct vireo_vm *vm)
 	for (unsigned int i = 0; i < config_console_count(vm->cfg); i++)
 		n += char_dropped(vm->console[i]);
 	return n;
+}
+
+void vm_console_tail(struct vireo_vm *vm,
+		     void (*fn)(void *ctx, const char *line), void *ctx)
+{
+	char (*line)[CONSOLE_WATCH_LINE] =
+		malloc(CONSOLE_WATCH_LINES * sizeof(*line));
+	unsigned int count;
+
+	if (!line)
+		return;
+	pthread_mutex_lock(&vm->watch_lock);
+	count = console_watch_count(&vm->watch);
+	for (unsigned int i = 0; i < count; i++)
+		snprintf(line[i], sizeof(line[i]), "%s",
+			 console_watch_line(&vm->watch, i));
+	pthread_mutex_unlock(&vm->watch_lock);
+	for (unsigned int i = 0; i < count; i++)
+		fn(ctx, line[i]);
+	free(line);
 }

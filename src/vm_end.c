@@ -214,7 +214,9 @@ void vm_on_output(void *ctx, const uint8_t *bytes, size_t len)
 	if (vm->cfg->idle_timeout_ms)
 		__atomic_store_n(&vm->output_ns, clock_mono_ns(),
 				 __ATOMIC_RELAXED);
+	pthread_mutex_lock(&vm->watch_lock);
 	console_watch_feed(&vm->watch, bytes, len);
+	pthread_mutex_unlock(&vm->watch_lock);
 }
 
 /* ---- timers ---- */

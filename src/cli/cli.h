@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "vireo.h"
@@ -82,13 +83,47 @@ const struct vireo_key *option_find(const char *name);
 bool opts_parse(struct opts *opts, int argc, char **argv);
 void opts_finish(struct opts *opts);
 
+/* ---- what a VM leaves behind (evidence.c) ---- */
+
+struct evidence_lines {
+	size_t count;
+	char **line; /* owned, and each of them */
+};
+
+struct evidence_figure {
+	bool time; /* microseconds; or a number of exits */
+	char name[32];
+	uint64_t value;
+};
+
+/* Zero-initialised. */
+struct evidence {
+	struct evidence_lines console;
+	size_t figures;
+	struct evidence_figure *figure; /* owned */
+};
+
+/* What will be wanted, of a VM that has ended. Without memory there is less of
+ * it. */
+void evidence_take(struct evidence *ev, struct vireo_vm *vm,
+		   const struct opts *opts, const struct vireo_end *end);
+void evidence_finish(struct evidence *ev);
+/* On stderr what a person wants to know of a guest that went wrong: the last
+ * lines of a console that was not on the terminal anyway. */
+void evidence_tell(const struct evidence *ev, const struct opts *opts,
+		   const struct vireo_end *end);
+/* Members of the report's object, an element of its case, lines of its block:
+ * for report.c. */
+void evidence_json(FILE *f, const struct evidence *ev);
+void evidence_junit(FILE *f, const struct evidence *ev);
+void evidence_tap(FILE *f, const struct evidence *ev);
+
 /* ---- reports (report.c) ---- */
 
-
-/* When one is wanted; one of several runs tells its outcome instead. False: a
- * message has been printed. */
+/* When one is wanted; one of several runs tells its outcome instead. @evidence
+ * may be NULL. False: a message has been printed. */
 bool report_write(const struct opts *opts, const struct vireo_end *end,
-		  double seconds);
+		  double seconds, const struct evidence *evidence);
 /* One of them all, when one is wanted. False: as above. */
 bool report_write_runs(const struct opts *opts, const struct outcome *runs,
 		       size_t count);

@@ -17,6 +17,7 @@ struct facts {
 	double seconds;
 	unsigned int number;
 	unsigned int round; /* 0: there is one run */
+	const struct evidence *evidence; /* may be NULL */
 };
 
 /* How a report of several runs begins and ends, and what is between two. */
@@ -82,7 +83,10 @@ static void json_run(FILE *f, const struct facts *a)
 	report_json_text(f, a->kernel);
 	if (a->round)
 		fprintf(f, ",\n  \"round\": %u", a->round);
-	fprintf(f, ",\n  \"seconds\": %.3f\n}", a->seconds);
+	fprintf(f, ",\n  \"seconds\": %.3f", a->seconds);
+	if (a->evidence)
+		evidence_json(f, a->evidence);
+	fputs("\n}", f);
 }
 
 /* Readers tell tests apart by their names. */
@@ -103,6 +107,8 @@ static void junit_run(FILE *f, const struct facts *a)
 		fprintf(f, "\" message=\"status %d\">", a->end->exit_code);
 		report_xml_text(f, a->end->detail);
 		fputs("</failure>\n", f);
+		if (a->evidence)
+			evidence_junit(f, a->evidence);
 	}
 	fputs("  </testcase>\n", f);
 }
@@ -120,7 +126,10 @@ static void tap_run(FILE *f, const struct facts *a)
 	}
 	fprintf(f, "\n  ---\n  verdict: %s\n  exit_code: %d\n", a->end->verdict,
 		a->end->exit_code);
-	fprintf(f, "  seconds: %.3f\n  ...\n", a->seconds);
+	fprintf(f, "  seconds: %.3f\n", a->seconds);
+	if (!ok && a->evidence)
+		evidence_tap(f, a->evidence);
+	fputs("  ...\n", f);
 }
 
 /* ---- what is around them ---- */
@@ -250,13 +259,14 @@ static bool tell_outcome(const struct opts *opts, struct facts *facts)
 }
 
 bool report_write(const struct opts *opts, const struct vireo_end *end,
-		  double seconds)
+		  double seconds, const struct evidence *evidence)
 {
 	const char *kernel = vireo_config_get(opts->cfg, "kernel", 0);
 	char name[256];
 	struct facts facts = { .end = end, .name = name,
 			       .kernel = kernel ? kernel : "",
-			       .seconds = seconds, .number = 1 };
+			       .seconds = seconds, .number = 1,
+			       .evidence = evidence };
 
 	name_run(opts, name, sizeof(name));
 	return opts->outcome ? tell_outcome(opts, &facts)
@@ -280,7 +290,8 @@ bool report_write_runs(const struct opts *opts, const struct outcome *runs,
 	for (size_t i = 0; i < count; i++) {
 		const struct outcome *o = &runs[i];
 		const struct facts facts = { &o->end, name, o->kernel,
-					     o->seconds, o->number, o->round };
+					     o->seconds, o->number, o->round,
+					     NULL };
 
 		if (o->part)
 			fputs(o->part, f);

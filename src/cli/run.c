@@ -31,6 +31,7 @@ struct run {
 	struct terminal_filter filter;
 	char pending[512]; /* for the guest, not yet in the pipe */
 	size_t pending_len;
+	struct evidence evidence;
 	bool passed;       /* a signal, to the command */
 	bool pressed;      /* the power button, by a signal */
 	uint64_t press_ms; /* when */
@@ -346,7 +347,7 @@ static void tell_end(const struct vireo_end *end)
 
 	if (end->reason == VIREO_COMMAND && *end->detail)
 		message("%s", end->detail);
-	if (end->exit_code == 116)
+	if (end->exit_code == 116 && end->reason != VIREO_COMMAND)
 		message("the guest ended before the command told its status");
 	if ((size_t)end->reason >= sizeof(what) / sizeof(what[0]) ||
 	    !what[end->reason])
@@ -418,8 +419,10 @@ static int finish_run(struct run *run, const struct vireo_end *end)
 
 	vireo_destroy(&run->vm);
 	terminal_restore();
-	if (!run->opts.quiet)
+	if (!run->opts.quiet) {
 		tell_end(end);
+		evidence_tell(&run->evidence, &run->opts, end);
+	}
 	if (figures)
 		fputs(figures, stderr);
 	free(figures);
@@ -462,8 +465,10 @@ static int run_vm(struct run *run)
 		;
 	if (vireo_wait(run->vm, -1, &end) < 0)
 		return EXIT_USAGE;
+	evidence_take(&run->evidence, run->vm, &run->opts, &end);
 	if (!report_write(&run->opts, &end,
-			  (double)(now_ms() - start_ms) / 1000))
+			  (double)(now_ms() - start_ms) / 1000,
+			  &run->evidence))
 		end.exit_code = EXIT_USAGE;
 	return finish_run(run, &end);
 }
@@ -493,6 +498,7 @@ static int run_once(void *ctx)
 		status = run_vm(run);
 	vireo_destroy(&run->vm);
 	terminal_restore();
+	evidence_finish(&run->evidence);
 	return status;
 }
 

@@ -127,8 +127,11 @@ static void add(struct console_watch *w, uint8_t byte)
 
 void console_watch_init(struct console_watch *w, struct console_sink sink)
 {
-	memset(w, 0, sizeof(*w));
 	w->sink = sink;
+	w->len = 0;
+	w->at = 0;
+	w->count = 0;
+	w->text[0][0] = 0;
 }
 
 void console_watch_feed(struct console_watch *w, const uint8_t *bytes,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads along on a console and recognises what a Linux kernel says when it
- * panics and when it starts the first program. Keeps the last lines for the
- * verdict.
+ * panics and when it starts the first program. Keeps the last lines, for what
+ * is told of a guest that went wrong; memory that no line has reached yet is
+ * not touched.
  *
  * The text comes from the guest: it may say anything, in any amount. Each byte
  * costs constant time; a line longer than 255 bytes is cut. Pure; no locks:
@@ -15,7 +16,7 @@
 #include <stdint.h>
 
 #define CONSOLE_WATCH_LINE  256 /* with the final 0 */
-#define CONSOLE_WATCH_LINES 16
+#define CONSOLE_WATCH_LINES 64
 
 enum console_event {
 	CONSOLE_PANIC,      /* "Kernel panic - not syncing: ..." */

@@ -135,27 +135,27 @@ static void bytes_may_come_one_by_one(void **state)
 	assert_string_equal(b->text, "Kernel panic - not syncing: y");
 }
 
-static void last_sixteen_lines_are_kept(void **state)
+static void last_lines_are_kept(void **state)
 {
 	struct bench *b = *state;
 	char text[32];
 
 	assert_int_equal(console_watch_count(&b->watch), 0);
-	for (unsigned int i = 0; i < 40; i++) {
+	for (unsigned int i = 0; i < 200; i++) {
 		snprintf(text, sizeof(text), "line %u\n\n\r\n", i);
 		feed(b, text);
 		assert_int_equal(console_watch_count(&b->watch),
-				 min_u64(i + 1, 16));
+				 min_u64(i + 1, 64));
 	}
-	for (unsigned int i = 0; i < 16; i++) {
-		snprintf(text, sizeof(text), "line %u", 24 + i);
+	for (unsigned int i = 0; i < 64; i++) {
+		snprintf(text, sizeof(text), "line %u", 136 + i);
 		assert_string_equal(console_watch_line(&b->watch, i), text);
 	}
 	feed(b, "unfin");
-	assert_int_equal(console_watch_count(&b->watch), 16);
-	assert_string_equal(console_watch_line(&b->watch, 0), "line 25");
-	assert_string_equal(console_watch_line(&b->watch, 14), "line 39");
-	assert_string_equal(console_watch_line(&b->watch, 15), "unfin");
+	assert_int_equal(console_watch_count(&b->watch), 64);
+	assert_string_equal(console_watch_line(&b->watch, 0), "line 137");
+	assert_string_equal(console_watch_line(&b->watch, 62), "line 199");
+	assert_string_equal(console_watch_line(&b->watch, 63), "unfin");
 }
 
 static void unfinished_first_line_counts(void **state)
@@ -202,7 +202,7 @@ int main(void)
 		T(kernel_lines_are_recognised_behind_any_prefix),
 		T(other_lines_are_not_recognised),
 		T(bytes_may_come_one_by_one),
-		T(last_sixteen_lines_are_kept),
+		T(last_lines_are_kept),
 		T(unfinished_first_line_counts),
 		T(DC08_control_bytes_do_not_reach_the_verdict),
 		T(endless_line_is_cut),

@@ -85,7 +85,7 @@ static int tell(struct fixture *f, enum vireo_reason reason, int status,
 
 	snprintf(end.verdict, sizeof(end.verdict), "%s", verdict);
 	snprintf(end.detail, sizeof(end.detail), "told by %d", getpid());
-	return report_write(&f->opts, &end, 0.5) ? status : 99;
+	return report_write(&f->opts, &end, 0.5, NULL) ? status : 99;
 }
 
 static int await_signal(struct fixture *f, int number)

@@ -37,7 +37,7 @@ static char *report(const char *form, const struct vireo_end *end)
 	set(&o, "kernel", "/boot/k");
 	set(&o, "command", "make");
 	set(&o, "command", nasty);
-	assert_true(report_write(&o, end, 1.5));
+	assert_true(report_write(&o, end, 1.5, NULL));
 	n = read(fd, text, sizeof(text) - 1);
 	assert_true(n > 0);
 	text[n] = '\0';
@@ -157,11 +157,11 @@ static void a_report_that_cannot_be_written_is_told(void **state)
 	struct opts o = { .report_path = "/nowhere/report" };
 
 	assert_int_equal(vireo_config_create(&o.cfg), 0);
-	assert_false(report_write(&o, &end, 0));
+	assert_false(report_write(&o, &end, 0, NULL));
 	o.report_path = "/dev/full";
-	assert_false(report_write(&o, &end, 0));
+	assert_false(report_write(&o, &end, 0, NULL));
 	o.report_path = NULL;
-	assert_true(report_write(&o, &end, 0));
+	assert_true(report_write(&o, &end, 0, NULL));
 	vireo_config_destroy(&o.cfg);
 }
 

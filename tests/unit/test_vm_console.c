@@ -261,6 +261,37 @@ static void console_panic_before_the_driver_is_a_panic(void **state)
 	assert_int_equal(f->end.reason, VIREO_PANIC);
 }
 
+/* The last lines, in one text. */
+static void join(void *ctx, const char *line)
+{
+	char *text = ctx;
+
+	strcat(text, line);
+	strcat(text, "|");
+}
+
+static void console_tail_is_there_wherever_it_goes(void **state)
+{
+	static const char *const kinds[] = { "none", "stdio", "pty" };
+	struct one_vm *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		char text[256] = "";
+
+		f->cfg.consoles = 0;
+		add(f, kinds[i]);
+		fake.boot = fake.vms + 1;
+		fake_print(0, "one\n\x1b[2Jtwo\n");
+		one_vm_power_off(0);
+		one_vm_run(f);
+		vireo_console_tail(f->vm, join, text);
+		assert_string_equal(text, "one|?[2Jtwo|");
+		vm_destroy(f->vm);
+		f->vm = NULL;
+	}
+	vireo_console_tail(NULL, join, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +304,7 @@ int main(void)
 		VM_TEST(console_size_reaches_the_device_that_has_the_terminal),
 		VM_TEST(console_size_without_a_virtio_terminal_is_harmless),
 		VM_TEST(console_panic_before_the_driver_is_a_panic),
+		VM_TEST(console_tail_is_there_wherever_it_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
