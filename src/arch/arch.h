@@ -18,6 +18,7 @@
 struct board;
 struct kvm;
 struct kvm_vcpu;
+struct mem;
 
 /* How the first vCPU enters the guest. */
 struct arch_entry {
@@ -55,6 +56,60 @@ bool arch_vcpu_exit(struct board *board, struct kvm_vcpu *vcpu);
  * control registers, instruction bytes. vCPU's thread. */
 void arch_vcpu_describe(const struct board *board, struct kvm_vcpu *vcpu,
 			char *text, size_t cap);
+
+/* ---- what a vCPU was doing, when its thread has been joined ---- */
+
+#define ARCH_REGISTERS 32
+#define ARCH_PRSTATUS  336 /* bytes of a core file's NT_PRSTATUS */
+
+struct arch_register {
+	const char *name; /* "rip"; a constant */
+	uint64_t value;
+};
+
+struct arch_state {
+	uint64_t pc;
+	uint64_t sp;
+	bool user;           /* it runs a program, not the kernel */
+	uint64_t root;       /* of its page tables ... */
+	unsigned int levels; /* ... and how deep they are; 0: none */
+	unsigned int registers;
+	struct arch_register reg[ARCH_REGISTERS];
+};
+
+int arch_vcpu_state(struct arch_state *state, struct kvm_vcpu *vcpu);
+/* 0 when there is none of this name. */
+uint64_t arch_state_register(const struct arch_state *state, const char *name);
+
+/* Where the vCPU sees @va: the guest address, and in *len how many bytes from
+ * there on. -EFAULT, -ENOTSUP. */
+int arch_state_translate(const struct arch_state *state, const struct mem *mem,
+			 uint64_t va, uint64_t *gpa, uint64_t *len);
+/* All of it, or a negative errno. */
+int arch_state_read(const struct arch_state *state, const struct mem *mem,
+		    void *dst, uint64_t va, uint64_t len);
+
+/* Does @va follow a call instruction, as a return address does? */
+bool arch_state_is_return(const struct arch_state *state, const struct mem *mem,
+			  uint64_t va);
+
+/* Where a Linux kernel lies in its address space. */
+struct arch_kernel_map {
+	uint64_t text_va; /* its image */
+	uint64_t text_gpa;
+	uint64_t text_size; /* 0: not found */
+	uint64_t direct_va; /* where it sees guest address 0; 0: not found */
+};
+
+/* Looks for it as one of the @count vCPUs sees it. False: it is no Linux, or
+ * too early. */
+bool arch_kernel_map(struct arch_kernel_map *out, const struct mem *mem,
+		     const struct arch_state *state, unsigned int count);
+
+/* For core files: e_machine, and the registers of vCPU @id. */
+uint16_t arch_elf_machine(void);
+void arch_state_prstatus(uint8_t out[ARCH_PRSTATUS],
+			 const struct arch_state *state, unsigned int id);
 
 /* ---- for `vireo check` ---- */
 

@@ -127,6 +127,18 @@ int64_t ram_discard(const struct ram *ram, void *hva, uint64_t len)
 	return r < 0 ? -errno : (int64_t)len;
 }
 
+const uint8_t *ram_next_data(const struct ram *ram, const uint8_t *hva)
+{
+	off_t at;
+
+	if (ram->backing == RAM_PRIVATE) /* what nobody wrote is one page */
+		return hva;
+	at = lseek(ram->fd, hva - ram->hva, SEEK_DATA);
+	if (at < 0)
+		return errno == ENXIO ? ram->hva + ram->size : hva;
+	return ram->hva + at;
+}
+
 uint64_t ram_resident(const struct ram *ram)
 {
 	uint8_t in_core[2048];

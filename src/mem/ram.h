@@ -34,6 +34,11 @@ int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
  * given back, or -errno. Any thread. */
 int64_t ram_discard(const struct ram *ram, void *hva, uint64_t len);
 
+/* The first page from @hva on, a place in the RAM, that may hold other bytes
+ * than zeros; the RAM's end when there is none. To read what is skipped would
+ * take memory. */
+const uint8_t *ram_next_data(const struct ram *ram, const uint8_t *hva);
+
 /* Bytes of it that the host holds in memory now; 0 when it cannot tell. */
 uint64_t ram_resident(const struct ram *ram);
 
