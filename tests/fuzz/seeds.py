@@ -20,6 +20,7 @@ import seeds_disk  # noqa: E402
 import seeds_fs  # noqa: E402
 import seeds_nic  # noqa: E402
 import seeds_queue  # noqa: E402
+import seeds_remains  # noqa: E402
 import seeds_slirp  # noqa: E402
 import seeds_virtio_mmio  # noqa: E402
 import seeds_virtio_pci  # noqa: E402
@@ -261,6 +262,7 @@ def main():
         ("blk", seeds_disk.blk_seeds()),
         ("nic", seeds_nic.seeds()),
         ("overlay", seeds_disk.overlay_seeds()),
+        ("remains", seeds_remains.seeds()),
         ("queue_packed", seeds_queue.seeds(seeds_queue.PACKED)),
         ("queue_split", seeds_queue.seeds(seeds_queue.SPLIT)),
     ):
