@@ -240,6 +240,20 @@ VIREO_API void vireo_stats(struct vireo_vm *vm,
 			   void (*fn)(void *ctx, const struct vireo_stat *stat),
 			   void *ctx);
 
+/* Calls @fn for each register of each vCPU of a VM that has ended, in a fixed
+ * order: where its guest was stopped. A name is a constant. */
+VIREO_API void vireo_registers(struct vireo_vm *vm,
+			       void (*fn)(void *ctx, unsigned int cpu,
+					  const char *name, uint64_t value),
+			       void *ctx);
+
+/* Calls @fn for each line of a description, for a person, of what the vCPUs of
+ * a VM that has ended were doing: program counter, samples of it from before a
+ * deadline, and what may be return addresses on the stack; by name where the
+ * kernel, or key "symbols", has one. @fn must not call into the VM. */
+VIREO_API void vireo_trace(struct vireo_vm *vm,
+			   void (*fn)(void *ctx, const char *line), void *ctx);
+
 /*
  * Looks at an overlay file (--disk BASE,overlay=FILE) without changing it. @fn
  * gets its figures (group "disk"), @problem each damaged place in a sentence;

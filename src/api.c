@@ -506,6 +506,22 @@ void vireo_console_tail(struct vireo_vm *vm,
 		vm_console_tail(vm, fn, ctx);
 }
 
+void vireo_registers(struct vireo_vm *vm,
+		     void (*fn)(void *ctx, unsigned int cpu, const char *name,
+				uint64_t value),
+		     void *ctx)
+{
+	if (vm && fn)
+		vm_registers(vm, fn, ctx);
+}
+
+void vireo_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
+		 void *ctx)
+{
+	if (vm && fn)
+		vm_trace(vm, fn, ctx);
+}
+
 int vireo_check(const struct vireo_config *cfg,
 		void (*fn)(void *ctx, const struct vireo_check_row *row),
 		void *ctx)

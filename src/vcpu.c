@@ -274,6 +274,16 @@ static void run_failed(struct vcpu *vcpu, int error)
 		       what);
 }
 
+static void take_sample(struct vcpu *vcpu)
+{
+	struct kvm_regs regs;
+
+	if (vcpu->samples < atomic_load(&vcpu->wanted) &&
+	    vcpu->samples < VCPU_SAMPLES &&
+	    kvm_vcpu_get_regs(&vcpu->kvm, &regs) == 0)
+		vcpu->sample[vcpu->samples++] = regs.rip;
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -283,6 +293,7 @@ static void *vcpu_main(void *arg)
 
 		if (r == -EINTR || r == -EAGAIN) {
 			kvm_consume_kick();
+			take_sample(vcpu);
 			continue;
 		}
 		if (r < 0) {
@@ -321,6 +332,15 @@ void vcpu_kick(struct vcpu *vcpu)
 	/* The flag catches a thread that is about to enter the guest, the
 	 * signal one that is inside; a signal in between stays pending. */
 	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(vcpu->thread, kvm_kick_signal());
+}
+
+/* The signal alone: without the flag the thread goes back into the guest. */
+void vcpu_sample(struct vcpu *vcpu)
+{
+	if (!vcpu->running)
+		return;
+	atomic_fetch_add(&vcpu->wanted, 1);
 	pthread_kill(vcpu->thread, kvm_kick_signal());
 }
 

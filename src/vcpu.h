@@ -17,6 +17,8 @@
 #include "stats.h"
 #include "vireo.h"
 
+#define VCPU_SAMPLES 8
+
 /* What the VM gives to its vCPUs; shared by all of them. */
 struct vcpu_host {
 	struct board *board;
@@ -32,6 +34,9 @@ struct vcpu {
 	bool running;       /* there is a thread to join; the VM's thread */
 	pthread_t thread;
 	struct stats stats; /* written by the vCPU's thread only */
+	atomic_uint wanted; /* samples that vcpu_sample() has asked for */
+	unsigned int samples; /* that the thread has taken */
+	uint64_t sample[VCPU_SAMPLES]; /* program counters */
 };
 
 /* The KVM vCPU, in its first state. */
@@ -47,5 +52,9 @@ int vcpu_start(struct vcpu *vcpu, struct err *err);
  * from any thread. vcpu_join() waits for it. */
 void vcpu_kick(struct vcpu *vcpu);
 void vcpu_join(struct vcpu *vcpu);
+
+/* Makes the thread note where the guest is, and go on; it may be somewhere else
+ * than in the guest for a while. VCPU_SAMPLES times at most. */
+void vcpu_sample(struct vcpu *vcpu);
 
 #endif

@@ -110,8 +110,8 @@ static int start_vcpus(struct vireo_vm *vm, struct err *err)
 
 static void publish_end(struct vireo_vm *vm)
 {
+	vm_write_core(vm, vm->end.reason); /* which does not change any more */
 	pthread_mutex_lock(&vm->lock);
-	vm->ended_ns = clock_mono_ns();
 	vm->state = VM_ENDED;
 	pthread_cond_broadcast(&vm->changed);
 	pthread_mutex_unlock(&vm->lock);
@@ -150,6 +150,7 @@ static void supervise(void *ctx, uint32_t events)
 	stop_vcpus(vm);
 	pthread_mutex_lock(&vm->lock);
 	again = vm_will_restart(vm);
+	vm->ended_ns = again ? 0 : clock_mono_ns();
 	if (again) { /* from here on a new request is a new end */
 		vm->requested = false;
 		vm->panicked = false;
@@ -211,6 +212,8 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 		r = find_given_kernel(vm->cfg, err);
 	if (!r)
 		r = open_command(vm, fds, err);
+	if (!r)
+		r = vm_check_core(vm, err);
 	if (!r)
 		r = vm_open_consoles(vm, fds, err);
 	if (!r && stats_init(&vm->total, vm->cfg->stats) < 0)

@@ -73,6 +73,8 @@ struct vireo_vm {
 	bool requested; /* somebody wants the VM to end: see end */
 	bool panicked;  /* a panic was seen or reported */
 	struct vireo_end end;
+	const char *hang;     /* why the time is over; the io thread's, like */
+	unsigned int samples; /* how often was looked where the vCPUs are */
 	uint64_t created_ns;
 	uint64_t started_ns;
 	uint64_t ended_ns;
@@ -130,6 +132,22 @@ void vm_on_output(void *ctx, const uint8_t *bytes, size_t len);
 void vm_on_panic_grace(void *ctx, uint32_t events);
 void vm_on_deadline(void *ctx, uint32_t events);
 void vm_on_idle(void *ctx, uint32_t events);
+
+/* ---- vm_postmortem.c ---- */
+
+/* Can there be a core file where the config wants it, if it does? */
+int vm_check_core(const struct vireo_vm *vm, struct err *err);
+/* When the config wants one, and the VM ended in a way that is worth it. The
+ * vCPUs have been joined. A failure is logged. */
+void vm_write_core(struct vireo_vm *vm, enum vireo_reason reason);
+/* After the end, else nothing: the registers of each vCPU, and lines about what
+ * they were doing. */
+void vm_registers(struct vireo_vm *vm,
+		  void (*fn)(void *ctx, unsigned int cpu, const char *name,
+			     uint64_t value),
+		  void *ctx);
+void vm_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
+	      void *ctx);
 
 /* What `vireo run` ends with, and the word for it. */
 int vm_exit_code(enum vireo_reason reason, int status);

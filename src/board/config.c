@@ -343,6 +343,16 @@ int config_parse_name(struct config *c, const char *v, struct err *e)
 	return parse_text(c->name, sizeof(c->name), v, "the name", e);
 }
 
+int config_parse_vmcore(struct config *c, const char *v, struct err *e)
+{
+	return parse_text(c->vmcore, sizeof(c->vmcore), v, "the path", e);
+}
+
+int config_parse_symbols(struct config *c, const char *v, struct err *e)
+{
+	return parse_text(c->symbols, sizeof(c->symbols), v, "the path", e);
+}
+
 int config_parse_stats(struct config *c, const char *v, struct err *e)
 {
 	return parse_bool(&c->stats, v, e);

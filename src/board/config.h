@@ -138,6 +138,9 @@ struct config {
 	char name[CONFIG_NAME_MAX];
 	enum log_level log_level;
 
+	char vmcore[CONFIG_PATH_MAX];  /* "": none */
+	char symbols[CONFIG_PATH_MAX]; /* "": the kernel's own */
+
 	/* Large, and seldom used: config_copy() leaves out what is not. */
 	unsigned int shares;
 	struct config_share share[CONFIG_MAX_SHARES];

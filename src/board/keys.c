@@ -338,6 +338,26 @@ static const struct key keys[] = {
 	    .advanced = true,
 	    .example = "--name web1" },
 	  config_parse_name },
+	{ { .name = "vmcore",
+	    .arg = "FILE",
+	    .summary = "the guest's memory, when its kernel went wrong",
+	    .help = "After a panic, a triple fault, a deadline or an error of "
+		    "KVM: an ELF core for gdb and crash, with registers and "
+		    "VMCOREINFO. Pages of zeros take no room. Only its owner "
+		    "may read it.",
+	    .example = "--vmcore core --timeout 60s -- ./stress",
+	    .advanced = true },
+	  config_parse_vmcore },
+	{ { .name = "symbols",
+	    .arg = "FILE",
+	    .summary = "names for where a guest hangs",
+	    .help = "A vmlinux, or a System.map that is not a distribution's "
+		    "stub. Without it the names are those that the guest's "
+		    "kernel has itself (Linux 6.0 and newer), or of a "
+		    "System.map beside it.",
+	    .example = "--symbols vmlinux --timeout 60s -- ./stress",
+	    .advanced = true },
+	  config_parse_symbols },
 	{ { .name = "stats",
 	    .value = "false",
 	    .summary = "print exits and times at the end",

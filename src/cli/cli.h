@@ -96,9 +96,18 @@ struct evidence_figure {
 	uint64_t value;
 };
 
+struct evidence_register {
+	unsigned int cpu;
+	const char *name; /* the library's */
+	uint64_t value;
+};
+
 /* Zero-initialised. */
 struct evidence {
 	struct evidence_lines console;
+	struct evidence_lines trace;
+	size_t registers;
+	struct evidence_register *reg; /* owned */
 	size_t figures;
 	struct evidence_figure *figure; /* owned */
 };
@@ -108,8 +117,9 @@ struct evidence {
 void evidence_take(struct evidence *ev, struct vireo_vm *vm,
 		   const struct opts *opts, const struct vireo_end *end);
 void evidence_finish(struct evidence *ev);
-/* On stderr what a person wants to know of a guest that went wrong: the last
- * lines of a console that was not on the terminal anyway. */
+/* On stderr what a person wants to know of a guest that went wrong: what its
+ * vCPUs were doing when the time was over, and the last lines of a console that
+ * was not on the terminal anyway. */
 void evidence_tell(const struct evidence *ev, const struct opts *opts,
 		   const struct vireo_end *end);
 /* Members of the report's object, an element of its case, lines of its block:

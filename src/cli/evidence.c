@@ -60,6 +60,19 @@ static void take_figure(void *ctx, const struct vireo_stat *stat)
 	snprintf(all->name, sizeof(all->name), "%s", stat->name);
 }
 
+static void take_register(void *ctx, unsigned int cpu, const char *name,
+			  uint64_t value)
+{
+	struct evidence *ev = ctx;
+	struct evidence_register *all =
+		realloc(ev->reg, (ev->registers + 1) * sizeof(*all));
+
+	if (!all)
+		return;
+	ev->reg = all;
+	all[ev->registers++] = (struct evidence_register){ cpu, name, value };
+}
+
 /* Is there something to explain? */
 static bool went_wrong(const struct vireo_end *end)
 {
@@ -81,13 +94,20 @@ void evidence_take(struct evidence *ev, struct vireo_vm *vm,
 {
 	if (opts->report_path || went_wrong(end))
 		vireo_console_tail(vm, take_line, &ev->console);
+	if (end->reason == VIREO_DEADLINE &&
+	    (opts->report_path || !opts->quiet))
+		vireo_trace(vm, take_line, &ev->trace);
 	if (opts->report_path)
 		vireo_stats(vm, take_figure, ev);
+	if (opts->report_path && went_wrong(end))
+		vireo_registers(vm, take_register, ev);
 }
 
 void evidence_finish(struct evidence *ev)
 {
 	finish_lines(&ev->console);
+	finish_lines(&ev->trace);
+	free(ev->reg);
 	free(ev->figure);
 	*ev = (struct evidence){ 0 };
 }
@@ -144,6 +164,10 @@ static bool console_was_seen(const struct opts *opts)
 void evidence_tell(const struct evidence *ev, const struct opts *opts,
 		   const struct vireo_end *end)
 {
+	if (ev->trace.count)
+		message("what the vCPUs were doing:");
+	for (size_t i = 0; i < ev->trace.count; i++)
+		fprintf(stderr, "  %s\n", ev->trace.line[i]);
 	if (went_wrong(end) && !console_was_seen(opts))
 		tell_console(ev, end->reason == VIREO_PANIC);
 }
@@ -173,12 +197,31 @@ static void put_figures(FILE *f, const struct evidence *ev, bool time)
 	}
 }
 
-static void put_lines(FILE *f, const struct evidence_lines *lines)
+static void put_lines(FILE *f, const char *name,
+		      const struct evidence_lines *lines)
 {
+	fprintf(f, ",\n  \"%s\": [", name);
 	for (size_t i = 0; i < lines->count; i++) {
 		fprintf(f, "%s\n    ", i ? "," : "");
 		report_json_text(f, lines->line[i]);
 	}
+	fputc(']', f);
+}
+
+/* An object for each vCPU. The values are strings: a program that reads them as
+ * numbers of JSON would lose digits. */
+static void put_registers(FILE *f, const struct evidence *ev)
+{
+	fputs(",\n  \"registers\": [", f);
+	for (size_t i = 0; i < ev->registers; i++) {
+		const struct evidence_register *r = &ev->reg[i];
+		bool first = !i || r->cpu != r[-1].cpu;
+
+		fprintf(f, "%s\"%s\": \"%#llx\"",
+			!first ? ", " : i ? "},\n    {" : "\n    {",
+			r->name, (unsigned long long)r->value);
+	}
+	fputs(ev->registers ? "}]" : "]", f);
 }
 
 void evidence_json(FILE *f, const struct evidence *ev)
@@ -191,29 +234,44 @@ void evidence_json(FILE *f, const struct evidence *ev)
 	put_figures(f, ev, true);
 	fprintf(f, "},\n  \"exits\": %llu,\n  \"exits_by_reason\": {", total);
 	put_figures(f, ev, false);
-	fputs("},\n  \"console\": [", f);
-	put_lines(f, &ev->console);
-	fputs("]", f);
+	fputs("}", f);
+	if (ev->registers)
+		put_registers(f, ev);
+	if (ev->trace.count)
+		put_lines(f, "trace", &ev->trace);
+	put_lines(f, "console", &ev->console);
+}
+
+static void put_text(FILE *f, const struct evidence_lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++) {
+		report_xml_text(f, lines->line[i]);
+		fputc('\n', f);
+	}
 }
 
 void evidence_junit(FILE *f, const struct evidence *ev)
 {
-	if (!ev->console.count)
+	if (!ev->trace.count && !ev->console.count)
 		return;
 	fputs("    <system-out>", f);
-	for (size_t i = 0; i < ev->console.count; i++) {
-		report_xml_text(f, ev->console.line[i]);
-		fputc('\n', f);
-	}
+	put_text(f, &ev->trace);
+	put_text(f, &ev->console);
 	fputs("</system-out>\n", f);
 }
 
 /* A block of YAML whose lines have four blanks, whatever they begin with. */
+static void put_block(FILE *f, const char *name,
+		      const struct evidence_lines *lines)
+{
+	if (lines->count)
+		fprintf(f, "  %s: |2\n", name);
+	for (size_t i = 0; i < lines->count; i++)
+		fprintf(f, "    %s\n", lines->line[i]);
+}
+
 void evidence_tap(FILE *f, const struct evidence *ev)
 {
-	if (!ev->console.count)
-		return;
-	fputs("  console: |2\n", f);
-	for (size_t i = 0; i < ev->console.count; i++)
-		fprintf(f, "    %s\n", ev->console.line[i]);
+	put_block(f, "trace", &ev->trace);
+	put_block(f, "console", &ev->console);
 }

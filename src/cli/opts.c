@@ -47,8 +47,10 @@ static const struct vireo_key own[] = {
 	{ .name = "report",
 	  .arg = "FILE",
 	  .summary = "write how the run ended to a file, for programs",
-	  .help = "Verdict, exit code, status, signal, detail, command, kernel "
-		  "and seconds; whatever the end was.",
+	  .help = "Verdict, exit code, status, signal, detail, command, "
+		  "kernel, seconds, exits, times and the console's last lines, "
+		  "whatever the end was; registers of a guest that went "
+		  "wrong.",
 	  .example = "--report report.json -- make test",
 	  .advanced = true },
 	{ .name = "report-format",

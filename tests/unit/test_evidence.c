@@ -215,6 +215,52 @@ static void figures_are_times_and_exits(void **state)
 	free(text);
 }
 
+static void registers_are_an_object_for_each_vcpu(void **state)
+{
+	static const struct evidence_register all[] = {
+		{ 0, "rip", UINT64_MAX }, { 0, "rsp", 0 }, { 1, "rip", 16 },
+	};
+	struct told *t = *state;
+	char *text;
+
+	text = written(t, evidence_json);
+	assert_null(strstr(text, "registers"));
+	free(text);
+	t->ev.reg = malloc(sizeof(all));
+	assert_non_null(t->ev.reg);
+	memcpy(t->ev.reg, all, sizeof(all));
+	t->ev.registers = 3;
+	text = written(t, evidence_json);
+	must_have(text, "\"registers\": [\n"
+			"    {\"rip\": \"0xffffffffffffffff\", \"rsp\": \"0\"},\n"
+			"    {\"rip\": \"0x10\"}]");
+	free(text);
+}
+
+static void trace_is_told_wherever_the_console_is(void **state)
+{
+	struct told *t = *state;
+	const char *text;
+	char *form;
+
+	t->ev.trace.line = malloc(sizeof(char *));
+	assert_non_null(t->ev.trace.line);
+	t->ev.trace.line[0] = strdup("vcpu0   in the kernel: halt+0x8");
+	t->ev.trace.count = 1;
+	text = tell(t, VIREO_DEADLINE, 124);
+	assert_string_equal(text, "vireo: what the vCPUs were doing:\n"
+				  "  vcpu0   in the kernel: halt+0x8\n");
+	form = written(t, evidence_json);
+	must_have(form, "\"trace\": [\n    \"vcpu0   in the kernel: ");
+	free(form);
+	form = written(t, evidence_tap);
+	must_have(form, "  trace: |2\n    vcpu0   in");
+	free(form);
+	form = written(t, evidence_junit);
+	must_have(form, "<system-out>vcpu0   in");
+	free(form);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -228,6 +274,8 @@ int main(void)
 		T(nothing_is_told_of_an_empty_console),
 		T(DC08_lines_are_data_in_every_form),
 		T(figures_are_times_and_exits),
+		T(registers_are_an_object_for_each_vcpu),
+		T(trace_is_told_wherever_the_console_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
