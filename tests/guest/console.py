@@ -326,7 +326,8 @@ def messages_come_after_the_guests_last_bytes(bed):
         time.sleep(1.5)  # the pipe is full, and more is held
         out, _ = process.communicate(timeout=SECONDS)
     need(process.returncode == DEADLINE, f'exit code {process.returncode}')
-    need(re.search(rb'vireo: deadline[^\n]*\n$', out),
+    need(re.search(rb'vireo: deadline[^\n]*\n'
+                   rb'vireo: what the vCPUs[^\n]*\n(  [^\n]*\n)+$', out),
          f'the end is {out[-100:]!r}')
 
 
