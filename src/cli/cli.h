@@ -26,7 +26,8 @@ int cmd_options(int argc, char **argv);
 
 /* ---- messages (message.c) ---- */
 
-/* "vireo: TEXT" on stderr, one line, right on a raw terminal too. */
+/* "vireo: TEXT" on stderr, one line, right on a raw terminal too, and harmless
+ * whoever has chosen the words. */
 void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The error as a message; returns EXIT_USAGE. */
 int message_error(const struct vireo_error *err);

@@ -194,6 +194,17 @@ static void DC08_lines_are_data_in_every_form(void **state)
 	free(text);
 }
 
+static void DC08_messages_are_harmless(void **state)
+{
+	struct told *t = *state;
+
+	capture_begin(&t->c);
+	message("%s", "\x1b]0;x\a \xc2\x9b" "2J \xc3\xa9\r\x7f\ttab\nline");
+	capture_end(&t->c);
+	assert_string_equal(t->c.err,
+			    "vireo: ?]0;x? ??2J \xc3\xa9??\ttab\nline\n");
+}
+
 static void figures_are_times_and_exits(void **state)
 {
 	static const struct evidence_figure all[] = {
@@ -273,6 +284,7 @@ int main(void)
 		T(console_of_a_command_that_was_asked_for_was_seen),
 		T(nothing_is_told_of_an_empty_console),
 		T(DC08_lines_are_data_in_every_form),
+		T(DC08_messages_are_harmless),
 		T(figures_are_times_and_exits),
 		T(registers_are_an_object_for_each_vcpu),
 		T(trace_is_told_wherever_the_console_is),
