@@ -3,6 +3,7 @@
 """core.py CORE RELEASE: is this a core of a Linux of that release, which a
 debugger with the kernel's symbols can read?"""
 
+import mmap
 import struct
 import sys
 
@@ -12,7 +13,7 @@ HALF = 1 << 63
 class Core:
     def __init__(self, path):
         with open(path, 'rb') as file:
-            self.bytes = file.read()
+            self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         head = struct.unpack_from('<16sHHIQQQIHHHHHH', self.bytes)
         if head[0][:7] != b'\177ELF\2\1\1' or head[1:3] != (4, 62):
             raise ValueError('not an ELF core of x86-64')
