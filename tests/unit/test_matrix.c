@@ -201,16 +201,18 @@ static void every_kernel_has_its_turn_in_each_round(void **state)
 	assert_int_equal(matrix_round(&f->opts, 2), 3);
 }
 
-static void each_run_has_a_name_and_a_folder_of_its_own(void **state)
+static void each_run_has_names_and_a_folder_of_its_own(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "-ka|-kb|--name|vm|--out|/tmp/x|--|true");
+	options(f, "-ka|-kb|--name|vm|--out|/tmp/x|--vmcore|core|--|true");
 	assert_true(matrix_settle(&f->opts, 1));
 	assert_string_equal(vireo_config_get(f->opts.cfg, "kernel", 0), "b");
 	assert_string_equal(vireo_config_get(f->opts.cfg, "name", 0), "vm-2");
 	assert_string_equal(vireo_config_get(f->opts.cfg, "out", 0),
 			    "/tmp/x/2");
+	assert_string_equal(vireo_config_get(f->opts.cfg, "vmcore", 0),
+			    "core-2");
 	options(f, "--repeat|2|--|true");
 	assert_true(matrix_settle(&f->opts, 0));
 	assert_false(vireo_config_is_set(f->opts.cfg, "name"));
@@ -436,7 +438,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_kernel_once_is_no_matrix),
 		T(every_kernel_has_its_turn_in_each_round),
-		T(each_run_has_a_name_and_a_folder_of_its_own),
+		T(each_run_has_names_and_a_folder_of_its_own),
 		T(what_runs_would_take_from_each_other_is_refused),
 		T(in_turn_they_may_have_all_but_one_file),
 		T(several_kernels_and_long_names_have_their_limits),
