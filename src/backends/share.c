@@ -123,6 +123,21 @@ static void set_limits(struct share *s)
 		s->cfg.nodes = NODES_MAX;
 }
 
+static int choose_owners(struct share *s, int root, struct err *err)
+{
+	const bool can = share_owner_works(root);
+	const bool may = !s->root && !s->cfg.read_only;
+
+	s->stored = s->cfg.owners == SHARE_OWNERS_STORED ||
+		    (s->cfg.owners == SHARE_OWNERS_AUTO && may && can);
+	if (s->stored && !can)
+		return err_set(err, -EOPNOTSUPP,
+			       "%s: owners cannot be stored: no attributes "
+			       "(user.*) there",
+			       s->cfg.path);
+	return 0;
+}
+
 int share_create(struct share **out, const struct share_config *cfg,
 		 struct err *err)
 {
@@ -133,7 +148,8 @@ int share_create(struct share **out, const struct share_config *cfg,
 	if (!s)
 		return err_set(err, -ENOMEM, "out of memory");
 	s->cfg = *cfg;
-	s->root = geteuid() == 0;
+	s->uid = geteuid();
+	s->root = s->uid == 0;
 	set_limits(s);
 	s->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	root = open(cfg->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -149,7 +165,9 @@ int share_create(struct share **out, const struct share_config *cfg,
 		close(root);
 		goto fail;
 	}
-	r = hide_all(s, cfg, root, err);
+	r = choose_owners(s, root, err);
+	if (r == 0)
+		r = hide_all(s, cfg, root, err);
 	if (r < 0)
 		goto fail;
 	s->cfg.path = NULL; /* the caller's */
@@ -207,8 +225,16 @@ uint32_t share_safe_mode(uint32_t mode, bool folder)
 int share_reopen(struct share *s, int fd, int flags)
 {
 	struct share_magic magic = share_magic(fd);
-	int r = openat(s->proc_fd, magic.name, flags | O_CLOEXEC | O_NOCTTY);
+	int r;
 
+	flags |= O_CLOEXEC | O_NOCTTY;
+	r = openat(s->proc_fd, magic.name, flags);
+	if (r < 0 && errno == EACCES) {
+		r = share_owner_loosen(s, fd);
+		if (r < 0)
+			return r;
+		r = openat(s->proc_fd, magic.name, flags);
+	}
 	return r < 0 ? -errno : r;
 }
 
@@ -216,19 +242,24 @@ int share_getattr(struct share *s, uint64_t node, struct share_attr *out)
 {
 	struct share_node *n;
 	int fd = share_node_open(s, node, &n);
-	int r = fd < 0 ? fd : share_stat(fd, "", &out->stx);
+	int r = fd < 0 ? fd : share_look(s, fd, "", &out->stx);
 
 	if (r == 0)
 		out->mount = n->parent && n->key.dev != n->parent->key.dev;
 	return r;
 }
 
-static int set_owner(struct share *s, int fd, const struct share_change *c,
-		     const struct statx *now)
+static int set_access(struct share *s, int fd, const struct share_change *c,
+		      const struct statx *now)
 {
+	const struct share_magic magic = share_magic(fd);
 	uid_t uid = c->set & SHARE_SET_UID ? c->uid : (uid_t)-1;
 	gid_t gid = c->set & SHARE_SET_GID ? c->gid : (gid_t)-1;
 
+	if (c->set & SHARE_SET_MODE &&
+	    fchmodat(s->proc_fd, magic.name,
+		     share_safe_mode(c->mode, S_ISDIR(now->stx_mode)), 0) < 0)
+		return -errno;
 	if ((uid == (uid_t)-1 || uid == now->stx_uid) &&
 	    (gid == (gid_t)-1 || gid == now->stx_gid))
 		return 0;
@@ -298,19 +329,17 @@ int share_setattr(struct share *s, uint64_t node, uint64_t handle,
 	if (r < 0)
 		return r;
 	magic = share_magic(fd);
-	if (c->set & SHARE_SET_MODE &&
-	    fchmodat(s->proc_fd, magic.name,
-		     share_safe_mode(c->mode, n->key.type == S_IFDIR), 0) < 0)
-		return -errno;
-	if (c->set & (SHARE_SET_UID | SHARE_SET_GID))
-		r = set_owner(s, fd, c, &out->stx);
+	if (s->stored)
+		r = share_owner_change(s, fd, c, &out->stx);
+	else
+		r = set_access(s, fd, c, &out->stx);
 	if (r == 0 && c->set & SHARE_SET_SIZE)
 		r = n->key.type == S_IFREG ?
 			    set_size(s, n, fd, handle, c->size) :
 		    n->key.type == S_IFDIR ? -EISDIR : -EINVAL;
 	if (r == 0)
 		r = set_times(s, magic.name, c);
-	return r < 0 ? r : share_stat(fd, "", &out->stx);
+	return r < 0 ? r : share_look(s, fd, "", &out->stx);
 }
 
 int share_readlink(struct share *s, uint64_t node, char *buf, size_t size)

@@ -17,8 +17,8 @@
  * handles. Numbers that were never given out, or are no more, are errors
  * (-ESTALE, -EBADF). All answers are 0 (or a count) or -errno.
  *
- * Threads: one at a time. Every call may block as long as the host's file
- * system does. Must not know: FUSE, virtio.
+ * Threads: one at a time; calls block as long as the host's file system does.
+ * Must not know: FUSE, virtio.
  */
 #ifndef VIREO_BACKENDS_SHARE_H
 #define VIREO_BACKENDS_SHARE_H
@@ -37,9 +37,17 @@
 
 struct share;
 
+/* Where owners and modes are kept. */
+enum share_owners {
+	SHARE_OWNERS_AUTO, /* stored, where that can be and is of use */
+	SHARE_OWNERS_HOST, /* the host's: only root can give a file away */
+	SHARE_OWNERS_STORED, /* in an attribute of this user's files */
+};
+
 struct share_config {
 	const char *path; /* of a folder */
 	bool read_only;
+	enum share_owners owners;
 	/* Paths from the root of the tree, without a leading slash, that do
 	 * not exist for the guest, whatever is there; and no other name that
 	 * the same folder has for them. Folders on the way are those of now.
@@ -53,8 +61,8 @@ struct share_config {
 	unsigned int servers;
 };
 
-/* Who asks: new files are his. As root they get these ids; else they are the
- * user's that the process runs as. */
+/* Who asks: new files are his, if the process may give them away, or store
+ * owners; else they are its user's. */
 struct share_user {
 	uint32_t uid;
 	uint32_t gid;
@@ -114,10 +122,11 @@ int share_lookup(struct share *s, uint64_t parent, const char *name,
 /* Gives back @count references, or as many as there are. */
 void share_forget(struct share *s, uint64_t node, uint64_t count);
 int share_getattr(struct share *s, uint64_t node, struct share_attr *out);
-/* @handle: 0, or an open file of this node's. */
+/* @handle: 0, or an open file of this node's. Of links, FIFOs and sockets
+ * stored owners stay as they are, without an error. */
 int share_setattr(struct share *s, uint64_t node, uint64_t handle,
 		  const struct share_change *change, struct share_attr *out);
-/* Bytes of the link, without a terminator; at most @size. */
+/* Bytes of the link, not terminated; at most @size. */
 int share_readlink(struct share *s, uint64_t node, char *buf, size_t size);
 int share_statfs(struct share *s, uint64_t node, struct statvfs *out);
 
@@ -155,6 +164,8 @@ int64_t share_read(struct share *s, uint64_t handle, const struct iovec *iov,
 		   int count, uint64_t off);
 int64_t share_write(struct share *s, uint64_t handle, const struct iovec *iov,
 		    int count, uint64_t off);
+/* The set-id bits that the guest sees of an open file go. */
+int share_drop_privilege(struct share *s, uint64_t handle);
 int share_flush(struct share *s, uint64_t handle);
 int share_sync(struct share *s, uint64_t handle, bool data_only);
 int share_allocate(struct share *s, uint64_t handle, int mode, uint64_t off,
@@ -173,22 +184,11 @@ struct share_dirent {
 };
 
 int share_open_folder(struct share *s, uint64_t node, uint64_t *handle);
-/* The entry at @at (0: the first); 1, or 0 at the end. "." and ".." are among
- * them, what is hidden is not. */
+/* The entry at @at (0: the first), "." and ".." too; 1, or 0 at the end. */
 int share_read_folder(struct share *s, uint64_t handle, uint64_t at,
 		      struct share_dirent *out);
 /* Looks up an entry of an open folder; as share_lookup(). */
 int share_lookup_in(struct share *s, uint64_t handle, const char *name,
 		    struct share_entry *out);
-
-/* ---- extended attributes ---- */
-
-/* With @size 0: how many bytes there would be. */
-int share_getxattr(struct share *s, uint64_t node, const char *name, void *buf,
-		   size_t size);
-int share_listxattr(struct share *s, uint64_t node, char *buf, size_t size);
-int share_setxattr(struct share *s, uint64_t node, const char *name,
-		   const void *value, size_t size, int flags);
-int share_removexattr(struct share *s, uint64_t node, const char *name);
 
 #endif

@@ -143,6 +143,8 @@ int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle)
 		return -EPERM;
 	if (writes(flags))
 		r = s->cfg.read_only ? -EROFS : share_drop_setid(s, fd);
+	if (r == 0 && flags & O_TRUNC)
+		r = share_owner_drop_setid(s, fd);
 	if (r == 0)
 		r = share_reopen(s, fd, flags & FLAGS_KEPT);
 	return r < 0 ? r : share_handle_add(s, n, r, NULL, handle);
@@ -213,6 +215,13 @@ int64_t share_write(struct share *s, uint64_t handle, const struct iovec *iov,
 		n = pwritev(h->fd, iov, count, (off_t)off);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
+}
+
+int share_drop_privilege(struct share *s, uint64_t handle)
+{
+	struct share_handle *h = file_handle(s, handle);
+
+	return h ? share_owner_drop_setid(s, h->fd) : -EBADF;
 }
 
 /* Closing a duplicate tells what closing would: some file systems (NFS) have

@@ -60,9 +60,9 @@ int share_open_folder(struct share *s, uint64_t node, uint64_t *handle)
 
 	if (fd < 0)
 		return fd;
-	fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = share_reopen(s, fd, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	dir = fdopendir(fd);
 	if (!dir) {
 		int r = -errno;

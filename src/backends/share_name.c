@@ -36,6 +36,9 @@ static int folder_for(struct share *s, uint64_t parent, const char *name)
 		fd = share_folder_fd(s, parent);
 	if (fd >= 0 && share_is_hidden(s, share_node(s, parent), fd, name))
 		fd = -EACCES;
+	if (fd >= 0 && s->stored &&
+	    faccessat(fd, "", W_OK | X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0)
+		(void)share_owner_loosen(s, fd);
 	return fd;
 }
 
@@ -55,7 +58,8 @@ static int begin(struct share *s, struct making *m, uint64_t parent,
 {
 	int fd = folder_for(s, parent, name);
 
-	*m = (struct making){ share_node(s, parent), fd, name, mode, user };
+	*m = (struct making){ share_node(s, parent), fd, name, mode & 07777u,
+			      user };
 	return fd < 0 ? fd : 0;
 }
 
@@ -73,26 +77,54 @@ static void give(const struct making *m, int fd)
 		return;
 }
 
+static int settle(struct share *s, const struct making *m, int fd,
+		  const struct statx *stx)
+{
+	struct share_magic magic = share_magic(fd);
+
+	if (s->root)
+		give(m, fd);
+	if (!S_ISLNK(stx->stx_mode) && (stx->stx_mode ^ m->mode) & 0777u &&
+	    fchmodat(s->proc_fd, magic.name,
+		     share_safe_mode(m->mode, S_ISDIR(stx->stx_mode)) |
+			     (stx->stx_mode & S_ISGID), 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The same where owners are stored; a file system that is mounted there may
+ * not be able to. */
+static int store(struct share *s, const struct making *m, int fd,
+		 const struct statx *stx)
+{
+	struct share_owner o = { m->user->uid, m->user->gid, m->mode };
+	struct statx folder;
+	int r;
+
+	if (S_ISLNK(stx->stx_mode))
+		return 0;
+	if (share_look(s, m->folder, "", &folder) == 0 &&
+	    folder.stx_mode & S_ISGID) {
+		o.gid = folder.stx_gid;
+		o.mode |= S_ISDIR(stx->stx_mode) ? S_ISGID : 0;
+	}
+	r = share_owner_set(s, fd, &o);
+	return r == -EPERM ? 0 : r;
+}
+
 /* What was made, at @fd: given away, with the mode that was asked for whatever
  * the process's umask is, known. Its name may be another's by now, so it is
  * not asked for again; and what is not ours is left as it is. */
 static int adopt(struct share *s, const struct making *m, int fd, mode_t type,
 		 struct share_entry *out)
 {
-	struct share_magic magic = share_magic(fd);
 	struct statx stx;
 	int r = share_stat(fd, "", &stx);
 
-	if (r == 0 && stx.stx_uid == geteuid() &&
-	    (stx.stx_mode & S_IFMT) == type) {
-		if (s->root)
-			give(m, fd);
-		if (type != S_IFLNK && (stx.stx_mode ^ m->mode) & 0777u &&
-		    fchmodat(s->proc_fd, magic.name,
-			     m->mode | (stx.stx_mode & S_ISGID), 0) < 0)
-			return -errno;
-		r = share_stat(fd, "", &stx);
-	}
+	if (r == 0 && stx.stx_uid == s->uid && (stx.stx_mode & S_IFMT) == type)
+		r = s->stored ? store(s, m, fd, &stx) : settle(s, m, fd, &stx);
+	if (r == 0)
+		r = share_look(s, fd, "", &stx);
 	return r < 0 ? r : share_node_of(s, m->parent, m->name, &stx, out);
 }
 
@@ -113,9 +145,9 @@ int share_mkdir(struct share *s, uint64_t parent, const char *name,
 		struct share_entry *out)
 {
 	struct making m;
-	int r = begin(s, &m, parent, name, share_safe_mode(mode, true), user);
+	int r = begin(s, &m, parent, name, mode, user);
 
-	if (r == 0 && mkdirat(m.folder, name, m.mode) < 0)
+	if (r == 0 && mkdirat(m.folder, name, share_safe_mode(mode, true)) < 0)
 		r = -errno;
 	return r < 0 ? r : adopt_name(s, &m, S_IFDIR, out);
 }
@@ -124,8 +156,7 @@ int share_make_file(struct share *s, uint64_t parent, const char *name,
 		    const struct share_how *how, struct share_entry *out)
 {
 	struct making m;
-	int r = begin(s, &m, parent, name, share_safe_mode(how->mode, false),
-		      &how->user);
+	int r = begin(s, &m, parent, name, how->mode, &how->user);
 	int fd;
 
 	if (r < 0)
@@ -133,7 +164,7 @@ int share_make_file(struct share *s, uint64_t parent, const char *name,
 	fd = openat(m.folder, name,
 		    how->flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC |
 			    O_NOCTTY,
-		    m.mode);
+		    share_safe_mode(m.mode, false));
 	if (fd < 0)
 		return -errno;
 	r = adopt(s, &m, fd, S_IFREG, out);

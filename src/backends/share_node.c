@@ -438,11 +438,11 @@ int share_node_of(struct share *s, struct share_node *parent, const char *name,
 }
 
 /* Something is mounted there: it is asked itself what it is. */
-static int stat_mount(int fd, const char *name, struct statx *out,
-		      bool *kernels)
+static int stat_mount(const struct share *s, int fd, const char *name,
+		      struct statx *out, bool *kernels)
 {
 	int found = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	int r = found < 0 ? -errno : share_stat(found, "", out);
+	int r = found < 0 ? -errno : share_look(s, found, "", out);
 
 	*kernels = r < 0 || share_is_kernels(found);
 	fd_close(&found);
@@ -459,9 +459,11 @@ int share_node_find(struct share *s, struct share_node *parent, int fd,
 	if (r == 0 && share_is_hidden(s, parent, fd, name))
 		r = -ENOENT;
 	if (r == 0)
-		r = share_stat(fd, name, &stx);
+		r = share_look(s, fd, name, &stx);
+	if (r == -EACCES && share_owner_loosen(s, fd) == 0)
+		r = share_look(s, fd, name, &stx);
 	if (r == 0 && share_key(&stx).dev != parent->key.dev)
-		r = stat_mount(fd, name, &stx, &kernels);
+		r = stat_mount(s, fd, name, &stx, &kernels);
 	if (r == 0)
 		r = share_node_of(s, parent, name, &stx, out);
 	if (r == 0)

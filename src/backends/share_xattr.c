@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See share.h: extended attributes. Of regular files and folders; those of the
- * host's security modules and capabilities are none of the guest's.
+ * See share_xattr.h. Those of the host's security modules and capabilities are
+ * none of the guest's, nor are our own.
  */
+#include "backends/share_xattr.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@
 
 static bool allowed(const char *name)
 {
-	return !strncmp(name, "user.", 5);
+	return !strncmp(name, "user.", 5) && strncmp(name, "user.vireo.", 11);
 }
 
 /* A descriptor that attributes can be asked for by. */

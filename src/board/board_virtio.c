@@ -280,6 +280,7 @@ static int add_share(struct board *board, unsigned int i,
 	const struct share_config back = {
 		.path = c->path,
 		.read_only = c->read_only,
+		.owners = (enum share_owners)c->owners,
 		.hidden = hidden,
 		.hidden_count = c->hidden,
 		.servers = board->cfg->shares,

@@ -106,13 +106,48 @@ int config_parse_out(struct config *c, const char *v, struct err *e)
 	return parse_text(c->command.out, sizeof(c->command.out), v, "out", e);
 }
 
-/* HOST:GUEST[:ro]; the guest's part is absolute, so the first ":/" divides. */
+/* Words of a volume after its paths; what is none of them belongs to a path. */
+static bool is_option(const char *word)
+{
+	size_t len = strcspn(word, ",=");
+
+	return (len == 2 && !memcmp(word, "ro", len)) ||
+	       (len == 5 && !memcmp(word, "owner", len));
+}
+
+static int volume_option(struct config_volume *new, const char *word,
+			 struct err *e)
+{
+	if (!strcmp(word, "ro")) {
+		new->read_only = true;
+		return 0;
+	}
+	if (!strncmp(word, "owner=", 6))
+		return config_parse_owners(&new->owners, word + 6, e);
+	return err_set(e, -EINVAL, "unknown option \"%s\" (ro, owner)", word);
+}
+
+static int volume_options(struct config_volume *new, const char *v,
+			  struct err *e)
+{
+	char words[64];
+	char *rest = words, *word;
+	int r = parse_text(words, sizeof(words), v, "options", e);
+
+	while (r == 0 && (word = strsep(&rest, ",")))
+		r = volume_option(new, word, e);
+	return r;
+}
+
+/* HOST:GUEST[:OPTIONS]; the guest's part is absolute, so the first ":/"
+ * divides. */
 int config_parse_volume(struct config *c, const char *v, struct err *e)
 {
 	struct config_command *m = &c->command;
-	const char *colon = strstr(v, ":/");
+	const char *colon = strstr(v, ":/"), *last = strrchr(v, ':');
 	struct config_volume *new;
 	size_t host, guest;
+	int r = 0;
 
 	if (m->volumes == CONFIG_MAX_VOLUMES)
 		return err_set(e, -EINVAL, "more than %d", CONFIG_MAX_VOLUMES);
@@ -121,10 +156,16 @@ int config_parse_volume(struct config *c, const char *v, struct err *e)
 			       "\"%s\" is not HOST:GUEST[:ro] with an absolute GUEST",
 			       v);
 	new = &m->volume[m->volumes];
+	new->read_only = false;
+	new->owners = OWNERS_AUTO;
 	host = (size_t)(colon - v);
 	guest = strlen(colon + 1);
-	new->read_only = guest > 3 && !strcmp(colon + 1 + guest - 3, ":ro");
-	guest -= new->read_only ? 3 : 0;
+	if (last > colon && is_option(last + 1)) {
+		guest = (size_t)(last - colon) - 1;
+		r = volume_options(new, last + 1, e);
+	}
+	if (r < 0)
+		return r;
 	if (host >= sizeof(new->host) || guest >= sizeof(new->guest))
 		return err_set(e, -EINVAL, "a path is too long");
 	memcpy(new->host, v, host);

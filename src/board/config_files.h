@@ -16,11 +16,14 @@
 
 /* How long a guest believes what it knows of a share: as in fs.h. */
 enum config_cache { CACHE_AUTO, CACHE_NONE, CACHE_ALWAYS };
+/* Where owners and modes are kept: as in share.h. */
+enum config_owners { OWNERS_AUTO, OWNERS_HOST, OWNERS_STORED };
 
 struct config_share {
 	char path[CONFIG_PATH_MAX];
 	char tag[37];
 	bool read_only;
+	enum config_owners owners;
 	enum config_cache cache;
 	bool writeback;
 	bool whole; /* other file systems below it look like parts of it */
@@ -43,6 +46,7 @@ struct config_volume {
 	char host[CONFIG_PATH_MAX];
 	char guest[1024];
 	bool read_only;
+	enum config_owners owners;
 };
 
 /* What a command VM runs, and as whom. */

@@ -17,6 +17,17 @@ static int parse_cache(struct config_share *s, const char *v, struct err *e)
 	return r;
 }
 
+int config_parse_owners(enum config_owners *out, const char *v, struct err *e)
+{
+	static const char *const words[] = { "auto", "host", "stored" };
+	int choice = 0;
+	int r = parse_choice(&choice, v, words, 3, e);
+
+	if (!r)
+		*out = (enum config_owners)choice;
+	return r;
+}
+
 static int add_hidden(struct config_share *s, const char *v, struct err *e)
 {
 	int r;
@@ -40,12 +51,15 @@ static int share_item(struct config *c, const char *key, const char *value,
 		return parse_cache(s, value, e);
 	if (!strcmp(key, "hide"))
 		return add_hidden(s, value, e);
+	if (!strcmp(key, "owner"))
+		return config_parse_owners(&s->owners, value, e);
 	if (!strcmp(key, "ro"))
 		return parse_flag(&s->read_only, value, e);
 	if (!strcmp(key, "writeback"))
 		return parse_flag(&s->writeback, value, e);
 	return err_set(e, -EINVAL,
-		       "unknown item \"%s\" (tag, ro, cache, writeback, hide)",
+		       "unknown item \"%s\" (tag, ro, cache, owner, writeback, "
+		       "hide)",
 		       key);
 }
 

@@ -171,7 +171,10 @@ static const struct key keys[] = {
 		    "DIR. ro: it changes nothing. cache=auto|none|always: how "
 		    "long the guest believes what it knows (auto: a second). "
 		    "writeback: writes may wait in the guest. hide=PATH "
-		    "(repeatable): does not exist for the guest.",
+		    "(repeatable): does not exist for the guest. "
+		    "owner=auto|host|stored: where owners and modes are kept "
+		    "that the host's files cannot have (auto: in their "
+		    "attributes, unless vireo is root's or it is ro).",
 	    .advanced = true,
 	    .example = "--share src,tag=src,ro",
 	    .repeatable = true },
@@ -224,7 +227,8 @@ static const struct key keys[] = {
 	    .arg = "HOST:GUEST[:ro]",
 	    .summary = "a directory of the host's for the command",
 	    .help = "What the command changes there stays; everything else is "
-		    "thrown away. GUEST is absolute. :ro: it changes nothing.",
+		    "thrown away. GUEST is absolute. :ro: it changes nothing. "
+		    ":owner=auto|host|stored, as with --share.",
 	    .example = "--volume .:/src --workdir /src -- make",
 	    .letter = 'v',
 	    .repeatable = true },

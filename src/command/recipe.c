@@ -115,6 +115,7 @@ static int share_volume(struct config *cfg, struct conf *conf, const char *tag,
 		return err_wrap(err, "volume");
 	}
 	s->read_only = v->read_only;
+	s->owners = v->owners;
 	snprintf(where, sizeof(where), "%s %s", tag, v->guest);
 	add(conf, "volume", where);
 	return 0;

@@ -78,6 +78,8 @@ void share_bench_open(struct share_bench *t, const struct share_config *cfg)
 	t->s = NULL;
 	snprintf(path, sizeof(path), "%s/tree", t->dir);
 	mine.path = path;
+	if (!t->auto_owners && mine.owners == SHARE_OWNERS_AUTO)
+		mine.owners = SHARE_OWNERS_HOST;
 	assert_int_equal(share_create(&t->s, &mine, &t->err), 0);
 }
 

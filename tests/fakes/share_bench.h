@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "backends/share.h"
+#include "backends/share_xattr.h"
 
 #define SECRET "nobody may read this"
 
@@ -25,6 +26,7 @@ struct share_bench {
 	struct share *s;
 	struct err err;
 	unsigned int files; /* descriptors of the process without the server */
+	bool auto_owners;   /* or the host's, whoever tests */
 };
 
 /* With a server over an empty tree; the secret is in "outside/secret". */

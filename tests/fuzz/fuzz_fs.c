@@ -340,6 +340,10 @@ static void bad_config(struct stage *t, uint32_t how)
 
 	if (how % 4 == 0)
 		back.path = "/dev/null/tree";
+	if (how & 16) {
+		back.path = "/proc";
+		back.owners = SHARE_OWNERS_STORED;
+	}
 	if (how % 4 == 1)
 		back.path = "/proc/self/status";
 	if (how % 4 == 2) {
@@ -416,6 +420,7 @@ static void create(struct stage *t, uint32_t how)
 	struct rlimit limit, less;
 	const struct share_config back = {
 		.path = tree_path(), .read_only = how & 1,
+		.owners = how & 32 ? SHARE_OWNERS_STORED : SHARE_OWNERS_AUTO,
 		.hidden = hide, .hidden_count = ARRAY_SIZE(hide),
 		.nodes = how & 2 ? 1024 : NODES, .handles = HANDLES,
 	};
@@ -433,6 +438,7 @@ static void create(struct stage *t, uint32_t how)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	must(share_is_kernels(t->share->proc_fd) && share_is_kernels(-1));
 	must(!share_is_kernels(tree_fd)); /* nothing is mounted below it */
+	host_power(!(how & 32));
 	t->nodes = back.nodes;
 	t->node[0] = SHARE_ROOT;
 	must(fs_create(&t->v, &front, t->share, &host, NULL) == 0);

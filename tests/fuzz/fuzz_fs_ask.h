@@ -38,6 +38,8 @@ static const char *name_of(uint32_t i)
 
 	if (i < ARRAY_SIZE(names))
 		return names[i];
+	if (i == 28)
+		return "user.vireo.owner";
 	memset(longest, 'n', sizeof(longest) - 1);
 	return longest + i % 4;
 }
@@ -106,6 +108,7 @@ static void put_extent(struct request *r)
 	const struct fuse_read_in in = {
 		.fh = le64_put(r->handle), .off = le64_put(offset_of(r->a)),
 		.size = le32_put(r->b == UINT16_MAX ? UINT32_MAX : r->b),
+		.read_flags = le32_put(r->a >> 8),
 	};
 
 	put(r, &in, sizeof(in));

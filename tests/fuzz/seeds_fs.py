@@ -2,14 +2,14 @@
 """Seeds for the file system's target: small programs, see fuzz_fs.c."""
 
 # the server and the device
-READ_ONLY, LARGE, NO_CACHE, CACHE, WRITEBACK = 1, 2, 4, 8, 16
+READ_ONLY, LARGE, NO_CACHE, CACHE, WRITEBACK, STORED = 1, 2, 4, 8, 16, 32
 # what is negotiated
 PACKED, EVENT, INDIRECT, RING_RESET = 1, 2, 4, 8
 # shapes of a request
 URGENT, SPLIT, CUT, TABLE, PATCHED = 1, 2, 4, 8, 16
 ROOT = 0
 STALE, RAW = 16, 32  # numbers: of an older generation; as they are
-TOO_LONG, LONGEST = 24, 26
+TOO_LONG, LONGEST, OWNER = 24, 26, 28
 
 (LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK) = range(1, 7)
 (MKNOD, MKDIR, UNLINK, RMDIR, RENAME, LINK, OPEN, READ, WRITE, STATFS,
@@ -25,6 +25,7 @@ CREATE, INTERRUPT, DESTROY = 35, 36, 38
 # the host's deeds
 (SWAP_FOLDER, REMOVE_A, PUT_A, SWAP_FIFO, SWAP_LINK, MKDIR_E, E_INTO_D,
  E_OUT_OF_D, D_INTO_E, D_OUT_OF_E, REMOVE_E, PUT_S) = range(12)
+MARK_A, MARK_D = 240, 248  # up to + 5: a stored owner, see host_marks()
 
 O_WRONLY, O_RDWR, O_EXCL, O_TRUNC, O_APPEND = 1, 2, 0o200, 0o1000, 0o2000
 END = 0xFFFF
@@ -155,6 +156,34 @@ def attributes():
         ask(LISTXATTR, room=9)
 
 
+def owners():
+    yield "owners", LOOK + b"".join(
+        host(mark + i) + ask(GETATTR, node)
+        for mark, node in ((MARK_A, 1), (MARK_D, 2)) for i in range(6)) + \
+        ask(SETATTR, 1, a=7, b=0o4755) + ask(SETATTR, 1, a=6, b=0) + \
+        ask(SETATTR, 1, a=1, b=0o444) + ask(SETATTR, 1, a=1, b=0o7777) + \
+        ask(OPEN, 1, a=O_RDWR) + ask(WRITE, 1, handle=1, a=0x400, b=9) + \
+        ask(SETATTR, 1, a=1, b=0o6755) + ask(OPEN, 1, a=O_RDWR | O_TRUNC) + \
+        ask(SETATTR, 1, a=1, b=0) + ask(GETATTR, 1) + ask(OPEN, 1) + \
+        ask(SETATTR, 2, a=3, b=0o3000) + ask(SETATTR, 2, a=1, b=0) + \
+        ask(LOOKUP, 2, B) + ask(MKDIR, 2, NEW, 0o7777) + \
+        ask(CREATE, 2, NEW2, a=O_RDWR, b=0o6000) + ask(UNLINK, 2, NEW2) + \
+        ask(LOOKUP, name=L) + ask(SETATTR, 6, a=7, b=5) + \
+        ask(LOOKUP, name=FIFO) + ask(SETATTR, 7, a=7, b=5) + \
+        ask(GETXATTR, 1, OWNER, 64) + ask(SETXATTR, 1, OWNER, b=9) + \
+        ask(REMOVEXATTR, 1, OWNER) + ask(LISTXATTR, 1, a=64)
+    yield "closed", START + ask(MKDIR, name=NEW, a=0) + \
+        ask(MKNOD, 1, NEW2, 0o4000) + ask(OPEN, 2, a=O_RDWR) + \
+        ask(SETATTR, 1, a=7, b=0) + ask(OPENDIR, 1) + \
+        ask(SYMLINK, 1, NEW3) + ask(LINK, 1, A, other=2) + \
+        host(MARK_A + 1) + ask(CREATE, name=A, a=O_RDWR) + \
+        ask(RENAME, 1, NEW2, name2=NEW) + ask(WRITE, handle=9, a=0x400) + \
+        ask(OPENDIR) + ask(READDIRPLUS, handle=2, b=4096)
+    yield "loosened", LOOK + ask(SETATTR, 1, a=1, b=0o444) + \
+        ask(OPEN, 1, a=O_RDWR) + ask(SETATTR, 2, a=1, b=0o555) + \
+        ask(MKDIR, 2, NEW, 0o755) + ask(OPENDIR, 2) + ask(GETATTR, 2)
+
+
 def contents():
     yield "open", LOOK + ask(OPEN, 1, a=O_RDWR) + ask(OPEN, 1, a=O_WRONLY) + \
         ask(OPEN, 1, a=O_RDWR | O_TRUNC) + ask(OPEN, 2) + \
@@ -241,7 +270,7 @@ def session():
     yield "life", LOOK + ask(OPEN, 1) + run() + START + ask(GETATTR, 1) + \
         ring_reset(0) + ring_reset(1) + save() + save(9, 40) + START + \
         b"".join(map(config, range(0, 60, 3))) + \
-        b"".join(map(impossible, range(16))) + \
+        b"".join(map(impossible, range(17))) + \
         raw(0, (0, 9), (2, 9)) + raw(1, (0, 200), (9, 99), writable=2) + \
         raw(1, (0, 4)) + raw(1, (0, 99), writable=1)
 
@@ -289,13 +318,13 @@ def races():
 
 def seeds():
     programs = [(kind.__name__, *rest) for kind in (
-        names, attributes, contents, session, races) for rest in kind()]
+        names, attributes, owners, contents, session, races) for rest in kind()]
     out = {}
     for _, name, program in programs:
         out[name] = bytes((0, 0)) + program
     for how, label in ((READ_ONLY, "ro"), (LARGE, "large"),
                        (NO_CACHE, "uncached"), (CACHE, "cached"),
-                       (WRITEBACK, "writeback")):
+                       (WRITEBACK, "writeback"), (STORED, "stored")):
         for _, name, program in programs:
             if how == LARGE and name not in ("flood", "crowd"):
                 continue
@@ -303,6 +332,10 @@ def seeds():
                                                          "create"):
                 continue
             if how == WRITEBACK and name not in ("open", "data"):
+                continue
+            if how == STORED and name not in ("owners", "closed", "loosened",
+                                              "make", "attributes", "xattr",
+                                              "kept"):
                 continue
             out[f"{label}-{name}"] = bytes((how, INDIRECT | RING_RESET)) + \
                 program

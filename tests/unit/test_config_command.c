@@ -82,6 +82,12 @@ static void volumes_are_two_paths(void **state)
 		{ "", "HOST:GUEST" },	    { "/a", "HOST:GUEST" },
 		{ "/a:b", "HOST:GUEST" },   { ":/b", "HOST:GUEST" },
 		{ "/a:ro", "HOST:GUEST" },
+		{ "/a:/b:ro,owner=me", "auto, host, stored" },
+		{ "/a:/b:owner", "unknown option \"owner\"" },
+		{ "/a:/b:ro,rw", "unknown option \"rw\" (ro, owner)" },
+		{ "/a:/b:ro=x", "unknown option \"ro=x\"" },
+		{ "/a:/b:ro,owner=a,owner=b,owner=c,owner=d,owner=e,owner=f,"
+		  "owner=g,owner=h", "options is longer" },
 	};
 	struct config *cfg = *state;
 	const struct config_volume *v = cfg->command.volume;
@@ -97,8 +103,16 @@ static void volumes_are_two_paths(void **state)
 	assert_true(v[1].read_only);
 	assert_string_equal(v[2].guest, "/ro");
 	assert_false(v[2].read_only);
+	assert_int_equal(v[2].owners, OWNERS_AUTO);
 	assert_all_refused(cfg, "volume", bad, ARRAY_SIZE(bad));
-	for (unsigned int i = 3; i < CONFIG_MAX_VOLUMES; i++)
+	assert_taken(cfg, "volume", "/a:/b:ro:owner=stored,ro");
+	assert_string_equal(v[3].guest, "/b:ro");
+	assert_true(v[3].read_only);
+	assert_int_equal(v[3].owners, OWNERS_STORED);
+	assert_taken(cfg, "volume", "/a:/b:row");
+	assert_string_equal(v[4].guest, "/b:row");
+	assert_false(v[4].read_only);
+	for (unsigned int i = 5; i < CONFIG_MAX_VOLUMES; i++)
 		assert_taken(cfg, "volume", "/a:/b");
 	assert_refused(cfg, "volume", "/a:/b", "more than");
 }

@@ -24,6 +24,7 @@ static void shares_have_a_path_a_tag_and_items(void **state)
 	assert_string_equal(s[0].tag, "a");
 	assert_false(s[0].read_only || s[0].writeback);
 	assert_int_equal(s[0].cache, CACHE_AUTO);
+	assert_int_equal(s[0].owners, OWNERS_AUTO);
 	assert_int_equal(s[0].hidden, 0);
 	assert_true(s[1].read_only);
 	assert_int_equal(s[1].cache, CACHE_ALWAYS);
@@ -35,6 +36,10 @@ static void shares_have_a_path_a_tag_and_items(void **state)
 	assert_true(s[2].writeback);
 	assert_false(s[2].read_only);
 	assert_int_equal(s[2].cache, CACHE_NONE);
+	assert_taken(cfg, "share", "/srv,tag=d,owner=stored");
+	assert_int_equal(s[3].owners, OWNERS_STORED);
+	assert_taken(cfg, "share", "/srv,tag=e,owner=host");
+	assert_int_equal(s[4].owners, OWNERS_HOST);
 }
 
 static void shares_refuse_what_they_do_not_know(void **state)
@@ -48,6 +53,8 @@ static void shares_refuse_what_they_do_not_know(void **state)
 		  "tag is longer than 36 bytes" },
 		{ "/srv,tag=a,cache=some", "auto, none, always" },
 		{ "/srv,tag=a,cache", "auto, none, always" },
+		{ "/srv,tag=a,owner=me", "auto, host, stored" },
+		{ "/srv,tag=a,owner", "auto, host, stored" },
 		{ "/srv,tag=a,ro=perhaps", "perhaps" },
 		{ "/srv,tag=a,writeback=2", "2" },
 		{ "/srv,tag=a,dax", "unknown item \"dax\" (tag, ro, cache" },

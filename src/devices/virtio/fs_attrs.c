@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/share_xattr.h"
 #include "base/num.h"
 #include "devices/virtio/fs_call.h"
 

@@ -122,8 +122,11 @@ int64_t fs_write(struct fs_call *call)
 	n = chain_out(call->chain, head, size, iov, QUEUE_IOV_MAX);
 	if (n < 0)
 		return -EIO;
-	r = share_write(call->share, le64_get(in.fh), iov, n,
-			le64_get(in.off));
+	r = le32_get(in.read_flags) & FUSE_WRITE_KILL_SETID ?
+		    share_drop_privilege(call->share, le64_get(in.fh)) : 0;
+	if (r == 0)
+		r = share_write(call->share, le64_get(in.fh), iov, n,
+				le64_get(in.off));
 	if (r < 0)
 		return r;
 	out.size = le32_put((uint32_t)r);

@@ -73,6 +73,7 @@ enum fuse_opcode {
 
 #define FUSE_ATTR_IS_SUBMOUNT (1u << 0)
 #define FUSE_SYNC_DATA_ONLY   (1u << 0)
+#define FUSE_WRITE_KILL_SETID (1u << 2) /* ..._SUIDGID */
 
 struct fuse_in {
 	le32 len;
