@@ -181,6 +181,7 @@ fail:
 
 void share_reset(struct share *s)
 {
+	share_locks_end(s, NULL);
 	for (uint32_t i = 0; i < s->handles; i++)
 		if (s->handle[i].fd >= 0)
 			share_close(s, (uint64_t)s->handle[i].generation << 32 |

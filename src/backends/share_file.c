@@ -105,6 +105,7 @@ int share_close(struct share *s, uint64_t handle)
 	h->dir = NULL;
 	h->generation++;
 	s->handles_open--;
+	share_locks_end(s, n);
 	share_node_drop(s, n);
 	return 0;
 }

@@ -44,6 +44,15 @@ struct share_handle {
 	uint64_t next; /* where dir stands */
 };
 
+/* Who has locks on a file: see share_lock.c. */
+struct share_holder {
+	struct share_holder *next;
+	struct share_node *node; /* holds it, as a child would */
+	uint64_t owner;
+	bool whole;
+	int fd; /* owned */
+};
+
 /* A name that does not exist for the guest. */
 struct share_hidden {
 	struct share_key parent;
@@ -73,6 +82,9 @@ struct share {
 	struct share_handle *handle; /* owned */
 	uint32_t handles, handles_open;
 	uint32_t handle_next; /* where to look for a free one */
+
+	struct share_holder *holder; /* owned; a list */
+	unsigned int holders;
 };
 
 /* ---- nodes (share_node.c) ---- */
@@ -140,6 +152,10 @@ int share_owner_change(const struct share *s, int fd,
 int share_owner_loosen(const struct share *s, int fd);
 /* The guest's set-id bits, for its kernel. */
 int share_owner_drop_setid(const struct share *s, int fd);
+
+/* Nobody has the file open any more: nobody has locks on it (share_lock.c).
+ * NULL: on nothing. */
+void share_locks_end(struct share *s, const struct share_node *n);
 
 /* ---- attributes and handles ---- */
 

@@ -289,6 +289,7 @@ static int add_share(struct board *board, unsigned int i,
 		.tag = c->tag,
 		.cache = (enum fs_cache)c->cache,
 		.writeback = c->writeback,
+		.host_locks = c->host_locks,
 		.whole = c->whole,
 	};
 	struct share *share;

@@ -112,7 +112,8 @@ static bool is_option(const char *word)
 	size_t len = strcspn(word, ",=");
 
 	return (len == 2 && !memcmp(word, "ro", len)) ||
-	       (len == 5 && !memcmp(word, "owner", len));
+	       (len == 5 && !memcmp(word, "owner", len)) ||
+	       (len == 5 && !memcmp(word, "locks", len));
 }
 
 static int volume_option(struct config_volume *new, const char *word,
@@ -124,7 +125,10 @@ static int volume_option(struct config_volume *new, const char *word,
 	}
 	if (!strncmp(word, "owner=", 6))
 		return config_parse_owners(&new->owners, word + 6, e);
-	return err_set(e, -EINVAL, "unknown option \"%s\" (ro, owner)", word);
+	if (!strncmp(word, "locks=", 6))
+		return config_parse_locks(&new->host_locks, word + 6, e);
+	return err_set(e, -EINVAL, "unknown option \"%s\" (ro, owner, locks)",
+		       word);
 }
 
 static int volume_options(struct config_volume *new, const char *v,
@@ -158,6 +162,7 @@ int config_parse_volume(struct config *c, const char *v, struct err *e)
 	new = &m->volume[m->volumes];
 	new->read_only = false;
 	new->owners = OWNERS_AUTO;
+	new->host_locks = false;
 	host = (size_t)(colon - v);
 	guest = strlen(colon + 1);
 	if (last > colon && is_option(last + 1)) {

@@ -24,6 +24,7 @@ struct config_share {
 	char tag[37];
 	bool read_only;
 	enum config_owners owners;
+	bool host_locks; /* locks are against the host's programs too */
 	enum config_cache cache;
 	bool writeback;
 	bool whole; /* other file systems below it look like parts of it */
@@ -47,6 +48,7 @@ struct config_volume {
 	char guest[1024];
 	bool read_only;
 	enum config_owners owners;
+	bool host_locks;
 };
 
 /* What a command VM runs, and as whom. */

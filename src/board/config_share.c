@@ -28,6 +28,17 @@ int config_parse_owners(enum config_owners *out, const char *v, struct err *e)
 	return r;
 }
 
+int config_parse_locks(bool *host, const char *v, struct err *e)
+{
+	static const char *const words[] = { "guest", "host" };
+	int choice = 0;
+	int r = parse_choice(&choice, v, words, 2, e);
+
+	if (!r)
+		*host = choice == 1;
+	return r;
+}
+
 static int add_hidden(struct config_share *s, const char *v, struct err *e)
 {
 	int r;
@@ -53,13 +64,15 @@ static int share_item(struct config *c, const char *key, const char *value,
 		return add_hidden(s, value, e);
 	if (!strcmp(key, "owner"))
 		return config_parse_owners(&s->owners, value, e);
+	if (!strcmp(key, "locks"))
+		return config_parse_locks(&s->host_locks, value, e);
 	if (!strcmp(key, "ro"))
 		return parse_flag(&s->read_only, value, e);
 	if (!strcmp(key, "writeback"))
 		return parse_flag(&s->writeback, value, e);
 	return err_set(e, -EINVAL,
-		       "unknown item \"%s\" (tag, ro, cache, owner, writeback, "
-		       "hide)",
+		       "unknown item \"%s\" (tag, ro, cache, owner, locks, "
+		       "writeback, hide)",
 		       key);
 }
 

@@ -174,7 +174,9 @@ static const struct key keys[] = {
 		    "(repeatable): does not exist for the guest. "
 		    "owner=auto|host|stored: where owners and modes are kept "
 		    "that the host's files cannot have (auto: in their "
-		    "attributes, unless vireo is root's or it is ro).",
+		    "attributes, unless vireo is root's or it is ro). "
+		    "locks=guest|host: against whom the guest's processes lock "
+		    "files, each other or the host's too.",
 	    .advanced = true,
 	    .example = "--share src,tag=src,ro",
 	    .repeatable = true },
@@ -228,7 +230,7 @@ static const struct key keys[] = {
 	    .summary = "a directory of the host's for the command",
 	    .help = "What the command changes there stays; everything else is "
 		    "thrown away. GUEST is absolute. :ro: it changes nothing. "
-		    ":owner=auto|host|stored, as with --share.",
+		    ":owner=... and :locks=... as with --share, after commas.",
 	    .example = "--volume .:/src --workdir /src -- make",
 	    .letter = 'v',
 	    .repeatable = true },

@@ -40,8 +40,9 @@ int config_parse_net(struct config *c, const char *v, struct err *e);
 int config_parse_rng(struct config *c, const char *v, struct err *e);
 int config_parse_balloon(struct config *c, const char *v, struct err *e);
 int config_parse_share(struct config *c, const char *v, struct err *e);
-/* An item of shares and volumes. */
+/* Items of shares and volumes. */
 int config_parse_owners(enum config_owners *out, const char *v, struct err *e);
+int config_parse_locks(bool *host, const char *v, struct err *e);
 int config_parse_command(struct config *c, const char *v, struct err *e);
 int config_parse_env(struct config *c, const char *v, struct err *e);
 int config_parse_workdir(struct config *c, const char *v, struct err *e);

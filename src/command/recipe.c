@@ -116,6 +116,7 @@ static int share_volume(struct config *cfg, struct conf *conf, const char *tag,
 	}
 	s->read_only = v->read_only;
 	s->owners = v->owners;
+	s->host_locks = v->host_locks;
 	snprintf(where, sizeof(where), "%s %s", tag, v->guest);
 	add(conf, "volume", where);
 	return 0;

@@ -22,6 +22,7 @@
 #define OUT	  (IN + HALF)
 #define HEAD	  ((uint32_t)sizeof(struct fuse_in))
 #define NODES	  40u
+#define WAITERS	  3u
 #define HANDLES	  9u
 
 struct stage {
@@ -36,6 +37,7 @@ struct stage {
 	unsigned int node_at, handle_at;
 	uint64_t unique;
 	unsigned int floods; /* so far */
+	bool locks; /* are shared with the host */
 };
 
 /* ---- what the device promises ---- */
@@ -169,8 +171,30 @@ static void check_nodes(const struct share *s)
 	for (uint32_t i = 0; i < s->handles; i++)
 		if (s->handle[i].fd >= 0)
 			children[(uint32_t)s->handle[i].node->id - 1]++;
+	for (const struct share_holder *o = s->holder; o; o = o->next)
+		children[(uint32_t)o->node->id - 1]++;
 	for (uint32_t i = 0; i < s->slots; i++)
 		must(!s->slot[i] || s->slot[i]->children == children[i]);
+}
+
+/* Each has a file of a node that is open. */
+static void check_locks(const struct share *s)
+{
+	unsigned int count = 0;
+
+	for (const struct share_holder *o = s->holder; o; o = o->next) {
+		bool open = false;
+		struct stat st;
+
+		must(++count <= s->cached_max);
+		must(fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode));
+		must(!is_forbidden(st.st_ino));
+		for (uint32_t i = 0; i < s->handles; i++)
+			open |= s->handle[i].fd >= 0 &&
+				s->handle[i].node == o->node;
+		must(open);
+	}
+	must(count == s->holders);
 }
 
 static void check_share(const struct stage *t)
@@ -192,6 +216,7 @@ static void check_share(const struct stage *t)
 	}
 	must(open == s->handles_open && open <= HANDLES);
 	check_nodes(s);
+	check_locks(s);
 }
 
 /* ---- steps ---- */
@@ -204,6 +229,53 @@ static void run(struct stage *t, uint32_t wanted)
 	features |= wanted & 4 ? VIRTIO_F_INDIRECT_DESC : 0;
 	features |= wanted & 8 ? VIRTIO_F_RING_RESET : 0;
 	fuzz_run(t->v, t->ring, SIZE, features, &t->ram, 0);
+}
+
+/* The request @head of queue @n waits for a lock: it gets it, is given up, or
+ * its queue or the whole device is reset. */
+static void wait_for_lock(struct stage *t, unsigned int n, int head,
+			  uint64_t unique)
+{
+	const struct {
+		struct fuse_in in;
+		struct fuse_interrupt_in arg;
+	} give_up = {
+		{ .len = le32_put(HEAD + 8),
+		  .opcode = le32_put(FUSE_INTERRUPT) },
+		{ le64_put(unique) },
+	};
+	const struct driver_buf buf = { IN, sizeof(give_up), false };
+	uint32_t how = take(&t->in, 1);
+	struct driver_done done = { 0 };
+
+	must(t->locks);
+	if (how % 4 == 1) {
+		fuzz_queue_reset(t->v, n, &t->ring[n]);
+		return;
+	}
+	if (how % 4 == 2) {
+		run(t, how >> 2);
+		return;
+	}
+	if (how % 4 == 3)
+		host_locks(F_UNLCK);
+	for (int i = 0; i < 3 && !done.len; i++) {
+		loop_wait_ms(how >> 2);
+		loop_round();
+		driver_collect(&t->ring[n], &done);
+	}
+	if (!done.len) {
+		memcpy(driver_ram_at(&t->ram, IN, HALF), &give_up,
+		       sizeof(give_up));
+		must(driver_post(&t->ring[!n], &buf, 1) >= 0);
+		virtio_notify(t->v, !n);
+		loop_round();
+		must(driver_collect(&t->ring[n], &done));
+	}
+	must(done.head == head);
+	check_answer(t, FUSE_SETLKW, done.len, unique);
+	if (driver_outstanding(&t->ring[!n]))
+		must(driver_collect(&t->ring[!n], &done) && !done.len);
 }
 
 /* Posts @len bytes at IN, in pieces, and room for the answer. */
@@ -228,7 +300,12 @@ static void post(struct stage *t, uint32_t opcode, uint32_t len, uint32_t shape,
 	must(head >= 0);
 	virtio_notify(t->v, shape & 1 ? 0 : 1);
 	loop_round();
-	must(driver_collect(ring, &done) && done.head == head);
+	if (!driver_collect(ring, &done)) {
+		must(opcode == FUSE_SETLKW);
+		wait_for_lock(t, shape & 1 ? 0 : 1, head, t->unique);
+		return;
+	}
+	must(done.head == head);
 	check_answer(t, opcode, done.len, t->unique);
 }
 
@@ -310,7 +387,10 @@ static void raw(struct stage *t)
 	must(driver_post(ring, bufs, count) >= 0);
 	virtio_notify(t->v, ring == t->ring ? 0 : 1);
 	loop_round();
-	must(driver_collect(ring, &done));
+	if (!driver_collect(ring, &done)) {
+		must(t->locks);
+		fuzz_queue_reset(t->v, ring == t->ring ? 0 : 1, ring);
+	}
 }
 
 static void snapshot(struct stage *t)
@@ -426,7 +506,8 @@ static void create(struct stage *t, uint32_t how)
 	};
 	const struct fs_config front = {
 		.tag = "fuzz", .cache = (enum fs_cache)(how / 4 % 3),
-		.writeback = how & 16,
+		.writeback = how & 16, .host_locks = how & 64,
+		.waiters = WAITERS,
 	};
 	const struct virtio_host host = { "fs", &t->ram.mem, NULL, NULL };
 
@@ -439,6 +520,7 @@ static void create(struct stage *t, uint32_t how)
 	must(share_is_kernels(t->share->proc_fd) && share_is_kernels(-1));
 	must(!share_is_kernels(tree_fd)); /* nothing is mounted below it */
 	host_power(!(how & 32));
+	t->locks = front.host_locks;
 	t->nodes = back.nodes;
 	t->node[0] = SHARE_ROOT;
 	must(fs_create(&t->v, &front, t->share, &host, NULL) == 0);

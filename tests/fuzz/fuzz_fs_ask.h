@@ -117,6 +117,21 @@ static void put_extent(struct request *r)
 			*r->at++ = (uint8_t)('a' + i % 26);
 }
 
+/* Kind, owner and range are bits of b. */
+static void put_lk(struct request *r)
+{
+	const uint64_t start = offset_of(r->a);
+	const struct fuse_lk_in in = {
+		.fh = le64_put(r->handle), .owner = le64_put(r->b >> 3 & 7),
+		.lk = { .start = le64_put(start), .type = le32_put(r->b & 3),
+			.end = le64_put(r->b & 64 ? INT64_MAX :
+					r->b & 128 ? 9 : start + 9) },
+		.lk_flags = le32_put(r->b >> 2 & 1),
+	};
+
+	put(r, &in, sizeof(in));
+}
+
 static void put_setxattr(struct request *r)
 {
 	put32(r, r->b);
@@ -167,6 +182,28 @@ static void put_names(struct request *r)
 	case FUSE_CREATE:
 	case FUSE_GETXATTR:
 		put_name(r, r->name);
+		break;
+	}
+}
+
+/* What precedes them, of requests that have to do with locks. */
+static void put_lock_numbers(struct request *r)
+{
+	switch (r->opcode) {
+	case FUSE_FLUSH:
+	case FUSE_RELEASE:
+		put64(r, r->handle);
+		put32(r, r->a & 0xff);
+		put32(r, r->a >> 8);
+		put64(r, r->b);
+		break;
+	case FUSE_INTERRUPT:
+		put64(r, r->a);
+		break;
+	case FUSE_GETLK:
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+		put_lk(r);
 		break;
 	}
 }
@@ -222,8 +259,6 @@ static void put_numbers(struct request *r, const uint64_t *known)
 		put64(r, offset_of(r->a));
 		put64(r, r->b);
 		break;
-	case FUSE_FLUSH:
-	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
 	case FUSE_FSYNC:
 	case FUSE_FSYNCDIR:
@@ -247,6 +282,9 @@ static void put_numbers(struct request *r, const uint64_t *known)
 		break;
 	case FUSE_COPY_FILE_RANGE:
 		put_copy(r);
+		break;
+	default:
+		put_lock_numbers(r);
 		break;
 	}
 }

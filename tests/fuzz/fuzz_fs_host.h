@@ -32,6 +32,7 @@
 
 static char base[64];          /* holds tree and outside */
 static int tree_fd;            /* of the tree, this input's */
+static int lock_fd = -1;       /* somebody else's, of "a" */
 static ino_t forbidden[3];     /* outside, the secret in it; what is hidden */
 static struct rlimit file_size; /* of the process */
 
@@ -169,6 +170,7 @@ static void host_ends(void)
 
 	setrlimit(RLIMIT_FSIZE, &file_size);
 	host_power(true);
+	fd_close(&lock_fd);
 	fd_close(&tree_fd);
 	snprintf(path, sizeof(path), "%s/outside", base);
 	must(stat(path, &st) == 0 && st.st_ino == forbidden[0]);
@@ -220,11 +222,29 @@ static void host_marks(uint32_t which)
 		return;
 }
 
+/* Locks "a", or gives the lock back. */
+static void host_locks(short type)
+{
+	struct flock range = { .l_type = type };
+
+	fd_close(&lock_fd);
+	if (type == F_UNLCK)
+		return;
+	lock_fd = openat(tree_fd, "a", O_RDWR | O_NOFOLLOW | O_CLOEXEC |
+					       O_NONBLOCK);
+	if (lock_fd >= 0)
+		fcntl(lock_fd, F_OFD_SETLK, &range);
+}
+
 /* One thing that somebody else does to the tree. */
 static void host_acts(uint32_t what)
 {
 	if (what >= 240) {
 		host_marks(what & 15);
+		return;
+	}
+	if (what >= 236) {
+		host_locks((short)(what & 3));
 		return;
 	}
 	switch (what % 12) {

@@ -2,7 +2,8 @@
 """Seeds for the file system's target: small programs, see fuzz_fs.c."""
 
 # the server and the device
-READ_ONLY, LARGE, NO_CACHE, CACHE, WRITEBACK, STORED = 1, 2, 4, 8, 16, 32
+READ_ONLY, LARGE, NO_CACHE, CACHE, WRITEBACK, STORED, LOCKS = (
+    1, 2, 4, 8, 16, 32, 64)
 # what is negotiated
 PACKED, EVENT, INDIRECT, RING_RESET = 1, 2, 4, 8
 # shapes of a request
@@ -15,7 +16,7 @@ TOO_LONG, LONGEST, OWNER = 24, 26, 28
 (MKNOD, MKDIR, UNLINK, RMDIR, RENAME, LINK, OPEN, READ, WRITE, STATFS,
  RELEASE) = range(8, 19)
 (FSYNC, SETXATTR, GETXATTR, LISTXATTR, REMOVEXATTR, FLUSH, INIT, OPENDIR,
- READDIR, RELEASEDIR, FSYNCDIR) = range(20, 31)
+ READDIR, RELEASEDIR, FSYNCDIR, GETLK, SETLK, SETLKW) = range(20, 34)
 CREATE, INTERRUPT, DESTROY = 35, 36, 38
 (BATCH_FORGET, FALLOCATE, READDIRPLUS, RENAME2, LSEEK, COPY) = range(42, 48)
 
@@ -26,6 +27,9 @@ CREATE, INTERRUPT, DESTROY = 35, 36, 38
 (SWAP_FOLDER, REMOVE_A, PUT_A, SWAP_FIFO, SWAP_LINK, MKDIR_E, E_INTO_D,
  E_OUT_OF_D, D_INTO_E, D_OUT_OF_E, REMOVE_E, PUT_S) = range(12)
 MARK_A, MARK_D = 240, 248  # up to + 5: a stored owner, see host_marks()
+LOCK_A = 236  # and the kind of lock
+
+READ_LOCK, WRITE_LOCK, UNLOCK, WHOLE, ALL = 0, 1, 2, 4, 64
 
 O_WRONLY, O_RDWR, O_EXCL, O_TRUNC, O_APPEND = 1, 2, 0o200, 0o1000, 0o2000
 END = 0xFFFF
@@ -184,6 +188,46 @@ def owners():
         ask(MKDIR, 2, NEW, 0o755) + ask(OPENDIR, 2) + ask(GETATTR, 2)
 
 
+def locks():
+    def lock(op, kind, who, handle=1, a=0, **more):
+        return ask(op, 1, handle=handle, a=a, b=kind | who << 3, **more)
+
+    held = LOOK + ask(OPEN, 1, a=O_RDWR) + ask(OPEN, 1, a=O_RDWR) + \
+        lock(SETLK, WRITE_LOCK | ALL, 1)
+    wait = lock(SETLKW, READ_LOCK | ALL, 2)
+    yield "locks", held + lock(GETLK, READ_LOCK, 2) + \
+        lock(GETLK, WRITE_LOCK | ALL, 1) + lock(SETLK, READ_LOCK, 2) + \
+        lock(SETLK, UNLOCK, 1, a=5) + lock(SETLK, WRITE_LOCK, 2, a=5) + \
+        lock(SETLK, UNLOCK | ALL, 1) + lock(SETLK, UNLOCK | ALL, 2) + \
+        lock(SETLK, UNLOCK, 3) + lock(SETLK, WRITE_LOCK | WHOLE, 1) + \
+        lock(SETLK, READ_LOCK | WHOLE, 2) + \
+        lock(GETLK, READ_LOCK | WHOLE, 2) + \
+        lock(SETLK, READ_LOCK | WHOLE, 1) + \
+        lock(SETLK, UNLOCK | WHOLE, 1) + lock(SETLK, 3, 1) + \
+        lock(SETLK, READ_LOCK | 128, 1, a=99) + \
+        lock(SETLK, READ_LOCK, 1, a=END) + lock(GETLK, UNLOCK, 1) + \
+        lock(SETLK, READ_LOCK, 1, handle=9) + \
+        lock(GETLK, READ_LOCK, 1, handle=9) + \
+        lock(SETLK, READ_LOCK, 1, room=9) + \
+        lock(GETLK, READ_LOCK, 1, room=9) + \
+        b"".join(lock(SETLK, READ_LOCK, n % 8, handle=1 + n % 2)
+                 for n in range(20)) + ask(FLUSH, 1, handle=1, b=1) + \
+        ask(RELEASE, 1, handle=1, a=0x200, b=1) + \
+        ask(RELEASE, 1, handle=2) + starved(SETLK, 1, handle=1)
+    yield "waits", held + b"".join(
+        wait + bytes((how,)) + ask(GETATTR, 1) for how in (0, 40, 240)) + \
+        lock(SETLKW, READ_LOCK | ALL, 2, shape=URGENT) + bytes((0,)) + \
+        wait + bytes((1,)) + ask(GETATTR, 1) + ask(INTERRUPT, a=9) + \
+        wait + bytes((2,)) + ask(GETATTR, 1)
+    yield "host-locks", LOOK + ask(OPEN, 1, a=O_RDWR) + \
+        host(LOCK_A + WRITE_LOCK) + lock(SETLK, READ_LOCK, 1) + \
+        lock(GETLK, READ_LOCK, 1) + lock(GETLK, READ_LOCK | ALL, 1, a=4) + \
+        wait + bytes((83,)) + host(LOCK_A + READ_LOCK) + \
+        lock(SETLK, READ_LOCK, 1) + lock(SETLK, WRITE_LOCK, 1) + \
+        ask(SETLKW, 1, handle=1, b=1) + bytes((240,)) + \
+        host(LOCK_A + UNLOCK) + ask(UNLINK, name=A) + ask(DESTROY)
+
+
 def contents():
     yield "open", LOOK + ask(OPEN, 1, a=O_RDWR) + ask(OPEN, 1, a=O_WRONLY) + \
         ask(OPEN, 1, a=O_RDWR | O_TRUNC) + ask(OPEN, 2) + \
@@ -318,13 +362,15 @@ def races():
 
 def seeds():
     programs = [(kind.__name__, *rest) for kind in (
-        names, attributes, owners, contents, session, races) for rest in kind()]
+        names, attributes, owners, locks, contents, session,
+        races) for rest in kind()]
     out = {}
     for _, name, program in programs:
         out[name] = bytes((0, 0)) + program
     for how, label in ((READ_ONLY, "ro"), (LARGE, "large"),
                        (NO_CACHE, "uncached"), (CACHE, "cached"),
-                       (WRITEBACK, "writeback"), (STORED, "stored")):
+                       (WRITEBACK, "writeback"), (STORED, "stored"),
+                       (LOCKS, "locks")):
         for _, name, program in programs:
             if how == LARGE and name not in ("flood", "crowd"):
                 continue
@@ -332,6 +378,9 @@ def seeds():
                                                          "create"):
                 continue
             if how == WRITEBACK and name not in ("open", "data"):
+                continue
+            if how == LOCKS and name not in ("locks", "waits", "host-locks",
+                                             "odd", "session", "cut"):
                 continue
             if how == STORED and name not in ("owners", "closed", "loosened",
                                               "make", "attributes", "xattr",

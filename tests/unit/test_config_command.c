@@ -84,7 +84,8 @@ static void volumes_are_two_paths(void **state)
 		{ "/a:ro", "HOST:GUEST" },
 		{ "/a:/b:ro,owner=me", "auto, host, stored" },
 		{ "/a:/b:owner", "unknown option \"owner\"" },
-		{ "/a:/b:ro,rw", "unknown option \"rw\" (ro, owner)" },
+		{ "/a:/b:ro,rw", "unknown option \"rw\" (ro, owner," },
+		{ "/a:/b:locks=me", "guest, host" },
 		{ "/a:/b:ro=x", "unknown option \"ro=x\"" },
 		{ "/a:/b:ro,owner=a,owner=b,owner=c,owner=d,owner=e,owner=f,"
 		  "owner=g,owner=h", "options is longer" },
@@ -109,10 +110,14 @@ static void volumes_are_two_paths(void **state)
 	assert_string_equal(v[3].guest, "/b:ro");
 	assert_true(v[3].read_only);
 	assert_int_equal(v[3].owners, OWNERS_STORED);
+	assert_false(v[3].host_locks);
 	assert_taken(cfg, "volume", "/a:/b:row");
 	assert_string_equal(v[4].guest, "/b:row");
 	assert_false(v[4].read_only);
-	for (unsigned int i = 5; i < CONFIG_MAX_VOLUMES; i++)
+	assert_taken(cfg, "volume", "/a:/b:locks=host,owner=host");
+	assert_true(v[5].host_locks);
+	assert_int_equal(v[5].owners, OWNERS_HOST);
+	for (unsigned int i = 6; i < CONFIG_MAX_VOLUMES; i++)
 		assert_taken(cfg, "volume", "/a:/b");
 	assert_refused(cfg, "volume", "/a:/b", "more than");
 }

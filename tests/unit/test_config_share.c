@@ -40,6 +40,11 @@ static void shares_have_a_path_a_tag_and_items(void **state)
 	assert_int_equal(s[3].owners, OWNERS_STORED);
 	assert_taken(cfg, "share", "/srv,tag=e,owner=host");
 	assert_int_equal(s[4].owners, OWNERS_HOST);
+	assert_false(s[4].host_locks);
+	assert_taken(cfg, "share", "/srv,tag=f,locks=host");
+	assert_true(s[5].host_locks);
+	assert_taken(cfg, "share", "/srv,tag=g,locks=guest");
+	assert_false(s[6].host_locks);
 }
 
 static void shares_refuse_what_they_do_not_know(void **state)
@@ -55,6 +60,7 @@ static void shares_refuse_what_they_do_not_know(void **state)
 		{ "/srv,tag=a,cache", "auto, none, always" },
 		{ "/srv,tag=a,owner=me", "auto, host, stored" },
 		{ "/srv,tag=a,owner", "auto, host, stored" },
+		{ "/srv,tag=a,locks=all", "guest, host" },
 		{ "/srv,tag=a,ro=perhaps", "perhaps" },
 		{ "/srv,tag=a,writeback=2", "2" },
 		{ "/srv,tag=a,dax", "unknown item \"dax\" (tag, ro, cache" },

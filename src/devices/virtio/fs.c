@@ -2,7 +2,8 @@
 /*
  * See fs.h. A request's way: header copied and checked, the function for its
  * opcode called, which puts the answer into the chain, header written, chain
- * given back. Requests that want no answer are completed with length 0.
+ * given back. Requests that want no answer are completed with length 0. What
+ * waits for a lock is kept by fs_locks.c.
  */
 #include "devices/virtio/fs.h"
 
@@ -13,10 +14,12 @@
 
 #include "base/num.h"
 #include "devices/virtio/fs_call.h"
+#include "devices/virtio/fs_locks.h"
 
 #define CONFIG_SIZE 44 /* tag, number of request queues, notify buffer size */
 #define QUEUES      2
 #define BUDGET      32
+#define WAITERS     64
 #define PAGE        4096u
 #define FORGET_MAX  65536u /* of one request; what is more was not meant */
 #define NO_REPLY    INT64_MAX
@@ -29,6 +32,7 @@ struct fs {
 	bool may_write_back;
 	bool whole;
 	struct share *share; /* owned */
+	struct fs_locks *locks; /* owned; NULL: it has none */
 
 	/* loop thread */
 	bool ready; /* INIT was answered */
@@ -186,6 +190,8 @@ static uint32_t wanted(const struct fs *fs)
 		flags |= FUSE_F_SUBMOUNTS;
 	if (fs->may_write_back)
 		flags |= FUSE_F_WRITEBACK_CACHE;
+	if (fs->locks)
+		flags |= FUSE_F_POSIX_LOCKS | FUSE_F_FLOCK_LOCKS;
 	return flags;
 }
 
@@ -245,12 +251,16 @@ static void forget_many(struct fs_call *call)
 
 static int64_t forget(struct fs_call *call)
 {
+	struct fuse_interrupt_in interrupt;
 	struct fuse_forget_in in;
 
 	if (call->opcode == FUSE_BATCH_FORGET)
 		forget_many(call);
 	else if (call->opcode == FUSE_FORGET && fs_arg(call, &in, sizeof(in)))
 		share_forget(call->share, call->node, le64_get(in.count));
+	else if (call->opcode == FUSE_INTERRUPT &&
+		 fs_arg(call, &interrupt, sizeof(interrupt)))
+		fs_locks_interrupt(call->locks, le64_get(interrupt.unique));
 	return NO_REPLY;
 }
 
@@ -283,6 +293,9 @@ static const fs_fn functions[] = {
 	[FUSE_READDIR] = fs_readdir,
 	[FUSE_RELEASEDIR] = fs_release,
 	[FUSE_FSYNCDIR] = fs_fsync,
+	[FUSE_GETLK] = fs_getlk,
+	[FUSE_SETLK] = fs_setlk,
+	[FUSE_SETLKW] = fs_setlk,
 	[FUSE_CREATE] = fs_make,
 	[FUSE_FALLOCATE] = fs_fallocate,
 	[FUSE_READDIRPLUS] = fs_readdirplus,
@@ -314,10 +327,12 @@ static int64_t carry_out(struct fs *fs, struct fs_call *call)
 	return fs->ready ? fn(call) : -EIO;
 }
 
-/* The length that it claims must be there. */
-static uint32_t serve(struct fs *fs, const struct chain *c)
+/* Bytes of the answer, or NO_REPLY, or FS_LATER. The length that the request
+ * claims must be there. */
+static int64_t serve(struct fs *fs, unsigned int n, const struct chain *c)
 {
 	struct fs_call call = { .share = fs->share, .cache = fs->cache,
+				.locks = fs->locks, .queue = n,
 				.writeback = fs->writeback, .chain = c,
 				.text = fs->text };
 	struct fuse_out out = { 0 };
@@ -325,8 +340,9 @@ static uint32_t serve(struct fs *fs, const struct chain *c)
 	int64_t r = -EIO;
 
 	if (!chain_read(c, 0, &in, sizeof(in)))
-		return 0;
+		return NO_REPLY;
 	call.opcode = le32_get(in.opcode);
+	call.unique = le64_get(in.unique);
 	call.node = le64_get(in.node);
 	call.user = (struct share_user){ le32_get(in.uid), le32_get(in.gid) };
 	call.in_len = le32_get(in.len);
@@ -335,20 +351,24 @@ static uint32_t serve(struct fs *fs, const struct chain *c)
 	     call.opcode == FUSE_BATCH_FORGET ||
 	     call.opcode == FUSE_INTERRUPT))
 		r = carry_out(fs, &call);
-	if (r == NO_REPLY || c->in_len < sizeof(out))
-		return 0;
+	if (r == FS_LATER || r == NO_REPLY || c->in_len < sizeof(out))
+		return r == FS_LATER ? FS_LATER : NO_REPLY;
 	if (r < -ERRNO_MAX)
 		r = -EIO;
 	out.len = le32_put((uint32_t)(sizeof(out) + (r > 0 ? (uint64_t)r : 0)));
 	out.error = le32_put(r < 0 ? (uint32_t)(int32_t)r : 0);
 	out.unique = in.unique;
 	chain_write(c, 0, &out, sizeof(out));
-	return (uint32_t)(sizeof(out) + (r > 0 ? (uint64_t)r : 0));
+	return le32_get(out.len);
 }
 
 static bool handle(struct virtio *v, unsigned int n, struct chain *c)
 {
-	queue_push(&v->queue[n].ring, c, serve(to_fs(v), c));
+	int64_t len = serve(to_fs(v), n, c);
+
+	if (len != FS_LATER)
+		queue_push(&v->queue[n].ring, c,
+			   len == NO_REPLY ? 0 : (uint32_t)len);
 	return true;
 }
 
@@ -375,21 +395,25 @@ static uint64_t fs_config_read(struct virtio *v, uint32_t off, unsigned int len)
 
 static int fs_start(struct virtio *v)
 {
+	fs_locks_start(to_fs(v)->locks);
 	return 0;
 }
 
 static void fs_stop(struct virtio *v)
 {
+	fs_locks_stop(to_fs(v)->locks);
 }
 
 static void fs_stop_queue(struct virtio *v, unsigned int n)
 {
+	fs_locks_forget(to_fs(v)->locks, (int)n);
 }
 
 static void fs_reset(struct virtio *v)
 {
 	struct fs *fs = to_fs(v);
 
+	fs_locks_forget(fs->locks, -1);
 	share_reset(fs->share);
 	fs->ready = false;
 	fs->writeback = false;
@@ -399,6 +423,7 @@ static void fs_destroy(struct virtio *v)
 {
 	struct fs *fs = to_fs(v);
 
+	fs_locks_destroy(fs->locks);
 	share_destroy(fs->share);
 	virtio_finish(v);
 	free(fs);
@@ -440,6 +465,12 @@ int fs_create(struct virtio **out, const struct fs_config *cfg,
 	fs->whole = cfg->whole;
 	fs->share = share;
 	virtio_init(&fs->v, &fs_ops, host, QUEUES, CONFIG_SIZE, 0);
+	if (cfg->host_locks &&
+	    fs_locks_create(&fs->locks, &fs->v, share,
+			    cfg->waiters ? cfg->waiters : WAITERS) < 0) {
+		fs_destroy(&fs->v);
+		return err_set(err, -ENOMEM, "%s: out of memory", host->id);
+	}
 	*out = &fs->v;
 	return 0;
 }

@@ -28,6 +28,8 @@ struct fs_config {
 	const char *tag; /* what the guest mounts: 1 to FS_TAG_MAX bytes */
 	enum fs_cache cache;
 	bool writeback; /* writes may wait in the guest */
+	bool host_locks; /* locks are against the host's programs too */
+	unsigned int waiters; /* for locks, at most; 0: 64 */
 	bool whole; /* file systems below it are not told apart */
 };
 

@@ -89,7 +89,12 @@ struct fuse_write_out { /* and copy_file_range */
 struct fuse_handle_in { /* the head of release, flush, fsync */
 	le64 fh;
 	le32 flags;
-	le32 more;
+	le32 more; /* release: FUSE_RELEASE_... */
+};
+
+struct fuse_owner_in { /* all of release and flush */
+	struct fuse_handle_in head;
+	le64 owner;
 };
 
 struct fuse_statfs_out {

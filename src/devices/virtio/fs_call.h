@@ -13,8 +13,13 @@
  * attribute's name and its value. */
 #define FS_TEXT_MAX (65536u + 512u)
 
+struct fs_locks;
+
 struct fs_call {
 	struct share *share;
+	struct fs_locks *locks; /* NULL: they are the guest's own business */
+	unsigned int queue;
+	uint64_t unique;
 	enum fs_cache cache;
 	bool writeback;
 	const struct chain *chain;
@@ -27,9 +32,10 @@ struct fs_call {
 
 /*
  * Carries out a request: bytes of the answer after its header, which are in the
- * chain already, or -errno. Everything of the request that is used was copied
- * before it was checked.
+ * chain already, or -errno, or FS_LATER: the answer comes another time.
+ * Everything of the request that is used was copied before it was checked.
  */
+#define FS_LATER (INT64_MAX - 1)
 typedef int64_t (*fs_fn)(struct fs_call *call);
 
 /* Copies the fixed part that follows the header; false: it is not there. */
@@ -59,7 +65,12 @@ struct fuse_entry_out fs_entry(const struct fs_call *call,
 int64_t fs_put_entry(const struct fs_call *call, int r,
 		     const struct share_entry *e);
 
-/* What there is (fs_names.c, fs_attrs.c, fs_files.c, fs_folders.c). */
+/* An owner's locks on a file are no more, see share_lock.h. */
+void fs_unlock(struct fs_call *call, uint64_t handle, uint64_t owner,
+	       bool whole);
+
+/* What there is (fs_names.c, fs_attrs.c, fs_files.c, fs_folders.c,
+ * fs_locks.c). */
 int64_t fs_lookup(struct fs_call *call);
 int64_t fs_symlink(struct fs_call *call);
 int64_t fs_mknod(struct fs_call *call);
@@ -93,5 +104,8 @@ int64_t fs_copy(struct fs_call *call);
 int64_t fs_opendir(struct fs_call *call);
 int64_t fs_readdir(struct fs_call *call);
 int64_t fs_readdirplus(struct fs_call *call);
+
+int64_t fs_getlk(struct fs_call *call);
+int64_t fs_setlk(struct fs_call *call);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "devices/virtio/fs_call.h"
+#include "devices/virtio/fs_locks.h"
 
 /* With a cache of writes the guest must read what surrounds them, and it alone
  * knows the file's end. */
@@ -133,22 +134,33 @@ int64_t fs_write(struct fs_call *call)
 	return fs_answer(call, &out, sizeof(out));
 }
 
+/* A process has closed the file: so its own locks there go. */
 int64_t fs_flush(struct fs_call *call)
 {
-	struct fuse_handle_in in;
+	struct fuse_owner_in in;
 
-	if (!fs_arg(call, &in, sizeof(in)))
+	if (!fs_arg(call, &in, sizeof(in.head)))
 		return -EINVAL;
-	return share_flush(call->share, le64_get(in.fh));
+	if (fs_arg(call, &in, sizeof(in)))
+		fs_unlock(call, le64_get(in.head.fh), le64_get(in.owner),
+			  false);
+	return share_flush(call->share, le64_get(in.head.fh));
 }
 
 int64_t fs_release(struct fs_call *call)
 {
-	struct fuse_handle_in in;
+	struct fuse_owner_in in;
+	int r;
 
-	if (!fs_arg(call, &in, sizeof(in)))
+	if (!fs_arg(call, &in, sizeof(in.head)))
 		return -EINVAL;
-	return share_close(call->share, le64_get(in.fh));
+	if (le32_get(in.head.more) & FUSE_RELEASE_FLOCK &&
+	    fs_arg(call, &in, sizeof(in)))
+		fs_unlock(call, le64_get(in.head.fh), le64_get(in.owner),
+			  true);
+	r = share_close(call->share, le64_get(in.head.fh));
+	fs_locks_try(call->locks);
+	return r;
 }
 
 int64_t fs_fsync(struct fs_call *call)

@@ -42,6 +42,9 @@ enum fuse_opcode {
 	FUSE_READDIR = 28,
 	FUSE_RELEASEDIR = 29,
 	FUSE_FSYNCDIR = 30,
+	FUSE_GETLK = 31,
+	FUSE_SETLK = 32,
+	FUSE_SETLKW = 33,
 	FUSE_CREATE = 35,
 	FUSE_INTERRUPT = 36, /* no reply */
 	FUSE_DESTROY = 38,
@@ -55,8 +58,10 @@ enum fuse_opcode {
 
 /* FUSE_INIT's flags. */
 #define FUSE_F_ASYNC_READ       (1u << 0)
+#define FUSE_F_POSIX_LOCKS      (1u << 1)
 #define FUSE_F_ATOMIC_O_TRUNC   (1u << 3)
 #define FUSE_F_BIG_WRITES       (1u << 5)
+#define FUSE_F_FLOCK_LOCKS      (1u << 10)
 #define FUSE_F_AUTO_INVAL_DATA  (1u << 12)
 #define FUSE_F_READDIRPLUS      (1u << 13)
 #define FUSE_F_READDIRPLUS_AUTO (1u << 14)
@@ -74,6 +79,8 @@ enum fuse_opcode {
 #define FUSE_ATTR_IS_SUBMOUNT (1u << 0)
 #define FUSE_SYNC_DATA_ONLY   (1u << 0)
 #define FUSE_WRITE_KILL_SETID (1u << 2) /* ..._SUIDGID */
+#define FUSE_RELEASE_FLOCK    (1u << 1) /* ..._UNLOCK */
+#define FUSE_LK_FLOCK         (1u << 0)
 
 struct fuse_in {
 	le32 len;
@@ -127,6 +134,31 @@ struct fuse_attr_out {
 	le32 valid_ns;
 	le32 padding;
 	struct fuse_attr attr;
+};
+
+/* ---- what follows the header of requests about locks ---- */
+
+struct fuse_lock {
+	le64 start;
+	le64 end;
+	le32 type; /* F_RDLCK, ... */
+	le32 pid;
+};
+
+struct fuse_lk_in {
+	le64 fh;
+	le64 owner;
+	struct fuse_lock lk;
+	le32 lk_flags;
+	le32 padding;
+};
+
+struct fuse_lk_out {
+	struct fuse_lock lk;
+};
+
+struct fuse_interrupt_in {
+	le64 unique;
 };
 
 #endif
