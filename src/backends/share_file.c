@@ -16,12 +16,15 @@
 
 /* ---- handles ---- */
 
+/* Room for one more. */
 static int grow_handles(struct share *s)
 {
 	uint32_t count = (uint32_t)min_u64(s->handles ? 2ull * s->handles : 64,
 					   s->cfg.handles);
 	struct share_handle *more;
 
+	if (s->handles_open < s->handles)
+		return 0;
 	if (count <= s->handles)
 		return -ENFILE;
 	more = realloc(s->handle, count * sizeof(*more));
@@ -51,10 +54,8 @@ int share_handle_add(struct share *s, struct share_node *n, int fd, DIR *dir,
 		     uint64_t *id)
 {
 	struct share_handle *h;
-	int r = 0;
+	int r = grow_handles(s);
 
-	if (s->handles_open == s->handles)
-		r = grow_handles(s);
 	if (r < 0) {
 		if (dir)
 			closedir(dir);
@@ -170,12 +171,16 @@ int share_open_new(struct share *s, uint64_t parent, const char *name,
 		   uint64_t *handle)
 {
 	const int flags = how.flags;
-	int fd, r;
+	int fd = grow_handles(s), r;
 
+	if (fd < 0)
+		return fd;
 	how.flags &= FLAGS_KEPT;
 	fd = share_make_file(s, parent, name, &how, out);
-	if (fd == -EEXIST && !(flags & O_EXCL))
-		return open_old(s, parent, name, flags, out, handle);
+	if ((fd == -EEXIST || fd == -ENFILE) && !(flags & O_EXCL)) {
+		r = open_old(s, parent, name, flags, out, handle);
+		return r == -ENOENT && fd == -ENFILE ? fd : r;
+	}
 	if (fd < 0)
 		return fd;
 	r = share_handle_add(s, share_node(s, out->node), fd, NULL, handle);

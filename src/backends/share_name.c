@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backends/share_tree.h"
+#include "base/fd.h"
 
 int share_check_name(const char *name)
 {
@@ -44,10 +45,12 @@ static int folder_for(struct share *s, uint64_t parent, const char *name)
 
 /* ---- making ---- */
 
-/* Something that is being made. */
+/* Something that is being made. What it needs of us is there before: it would
+ * stay when it cannot be told of. */
 struct making {
 	struct share_node *parent;
 	int folder; /* its descriptor */
+	int spare; /* one of ours to open what has no descriptor yet; -1 */
 	const char *name;
 	uint32_t mode;
 	const struct share_user *user;
@@ -58,9 +61,22 @@ static int begin(struct share *s, struct making *m, uint64_t parent,
 {
 	int fd = folder_for(s, parent, name);
 
-	*m = (struct making){ share_node(s, parent), fd, name, mode & 07777u,
-			      user };
-	return fd < 0 ? fd : 0;
+	*m = (struct making){ share_node(s, parent), fd, -1, name,
+			      mode & 07777u, user };
+	return fd < 0 ? fd : share_node_room(s);
+}
+
+/* The same, of what making does not open. */
+static int begin_name(struct share *s, struct making *m, uint64_t parent,
+		      const char *name, uint32_t mode,
+		      const struct share_user *user)
+{
+	int r = begin(s, m, parent, name, mode, user);
+
+	if (r < 0)
+		return r;
+	m->spare = fcntl(m->folder, F_DUPFD_CLOEXEC, 0);
+	return m->spare < 0 ? -errno : 0;
 }
 
 /* The group comes from a folder with the set-group-id bit. A file system may
@@ -128,13 +144,17 @@ static int adopt(struct share *s, const struct making *m, int fd, mode_t type,
 	return r < 0 ? r : share_node_of(s, m->parent, m->name, &stx, out);
 }
 
-/* The same for what is not open. */
-static int adopt_name(struct share *s, const struct making *m, mode_t type,
+/* The same for what is not open; @r: whether it was made. */
+static int adopt_name(struct share *s, struct making *m, int r, mode_t type,
 		      struct share_entry *out)
 {
-	int fd = openat(m->folder, m->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	int r = fd < 0 ? -errno : adopt(s, m, fd, type, out);
+	int fd = -1;
 
+	fd_close(&m->spare);
+	if (r < 0)
+		return r;
+	fd = openat(m->folder, m->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	r = fd < 0 ? -errno : adopt(s, m, fd, type, out);
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -145,11 +165,11 @@ int share_mkdir(struct share *s, uint64_t parent, const char *name,
 		struct share_entry *out)
 {
 	struct making m;
-	int r = begin(s, &m, parent, name, mode, user);
+	int r = begin_name(s, &m, parent, name, mode, user);
 
 	if (r == 0 && mkdirat(m.folder, name, share_safe_mode(mode, true)) < 0)
 		r = -errno;
-	return r < 0 ? r : adopt_name(s, &m, S_IFDIR, out);
+	return adopt_name(s, &m, r, S_IFDIR, out);
 }
 
 int share_make_file(struct share *s, uint64_t parent, const char *name,
@@ -192,11 +212,11 @@ int share_symlink(struct share *s, uint64_t parent, const char *name,
 		  struct share_entry *out)
 {
 	struct making m;
-	int r = begin(s, &m, parent, name, 0777, user);
+	int r = begin_name(s, &m, parent, name, 0777, user);
 
 	if (r == 0 && symlinkat(target, m.folder, name) < 0)
 		r = -errno;
-	return r < 0 ? r : adopt_name(s, &m, S_IFLNK, out);
+	return adopt_name(s, &m, r, S_IFLNK, out);
 }
 
 /* ---- links, moving, removing ---- */

@@ -284,6 +284,11 @@ static int grow_slots(struct share *s)
 	return 0;
 }
 
+int share_node_room(struct share *s)
+{
+	return s->free_slots ? 0 : grow_slots(s);
+}
+
 struct share_node *share_node(struct share *s, uint64_t id)
 {
 	uint32_t i = (uint32_t)id - 1;
@@ -299,10 +304,8 @@ static int node_create(struct share *s, struct share_node *parent,
 {
 	struct share_node *n;
 	uint32_t i;
-	int r = 0;
+	int r = share_node_room(s);
 
-	if (!s->free_slots)
-		r = grow_slots(s);
 	if (r < 0)
 		return r;
 	n = calloc(1, sizeof(*n));

@@ -107,6 +107,8 @@ int share_check_name(const char *name);
 /* @fd: of that folder. */
 bool share_is_hidden(const struct share *s, const struct share_node *parent,
 		     int fd, const char *name);
+/* -ENFILE: no more nodes. 0: there is room for one. */
+int share_node_room(struct share *s);
 /* What was seen as @name in @parent: one reference more. */
 int share_node_of(struct share *s, struct share_node *parent, const char *name,
 		  const struct statx *stx, struct share_entry *out);

@@ -365,6 +365,35 @@ static void space_holes_and_copies_can_be_asked_for(void **state)
 			 -EINVAL);
 }
 
+/* As guests with pages of 64 KiB read; a part would be taken for the end. */
+static void a_read_of_two_mib_is_whole(void **state)
+{
+	struct fs_case *t = *state;
+	struct driver_buf bufs[] = { { t->small, 80, false },
+				     { t->small + 1024, 16, true },
+				     { 0, 1u << 20, true },
+				     { 0, 1u << 20, true } };
+	struct fuse_read_in in;
+	struct fs_req req = { .opcode = FUSE_READ, .arg = &in,
+			      .arg_len = sizeof(in) };
+	struct driver_done d;
+	int fd;
+
+	fs_case_init(t, 0);
+	host_put(t->host, "f", "x");
+	req.node = fs_find(t, SHARE_ROOT, "f");
+	in = fs_extent(fs_opened(t, FUSE_OPEN, req.node, O_RDWR), 0, 2u << 20);
+	fd = openat(t->host->fd, "f", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 3 << 20), 0);
+	close(fd);
+	bufs[2].gpa = driver_ram_alloc(&t->ram, 1u << 20, 4096);
+	bufs[3].gpa = bufs[2].gpa;
+	fs_post_bufs(t, &req, bufs, 4);
+	front_sync(&t->front);
+	assert_true(driver_collect(&t->ring[FS_REQUESTS], &d));
+	assert_int_equal(d.len, 16 + (2u << 20));
+}
+
 #define BOTH(f) \
 	cmocka_unit_test_setup_teardown(f, fs_case_split, fs_case_end), \
 	cmocka_unit_test_setup_teardown(f, fs_case_packed, fs_case_end)
@@ -384,6 +413,7 @@ int main(void)
 		BOTH(extended_attributes_pass),
 		BOTH(contents_go_between_files_and_memory),
 		BOTH(space_holes_and_copies_can_be_asked_for),
+		BOTH(a_read_of_two_mib_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,48 @@ static void D913_without_descriptors_requests_fail_and_no_more(void **state)
 	assert_int_equal(share_close(t->s, guest_open(t, f, O_RDONLY)), 0);
 }
 
+/* Nor is anything left behind that nobody was told of. */
+static void D913_what_cannot_be_told_of_is_not_made(void **state)
+{
+	const struct share_config few = { .nodes = 3, .handles = 1 };
+	struct share_bench *t = *state;
+	struct rlimit limit, none;
+	struct share_entry e;
+	uint64_t h, more;
+
+	share_bench_open(t, &few);
+	guest_make(t, SHARE_ROOT, "a", &h);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "b",
+					guest_how(O_RDWR, 0600), &e, &more),
+			 -ENFILE);
+	assert_int_equal(host_mode(t, "b"), -1);
+	guest_mkdir(t, SHARE_ROOT, "d");
+	share_close(t->s, h);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "b",
+					guest_how(O_RDWR, 0600), &e, &more),
+			 -ENFILE);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "a",
+					guest_how(O_RDWR, 0600), &e, &more), 0);
+	assert_int_equal(try_mkdir(t, "c"), -ENFILE);
+	assert_int_equal(share_symlink(t->s, SHARE_ROOT, "l", "x",
+				       &share_bench_user, &e), -ENFILE);
+	share_bench_open(t, &(struct share_config){ 0 });
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(try_mkdir(t, "c"), -EMFILE);
+	assert_int_equal(share_symlink(t->s, SHARE_ROOT, "l", "x",
+				       &share_bench_user, &e), -EMFILE);
+	assert_int_equal(share_open_new(t->s, SHARE_ROOT, "b",
+					guest_how(O_RDWR, 0600), &e, &more),
+			 -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(host_mode(t, "b"), -1);
+	assert_int_equal(host_mode(t, "c"), -1);
+	assert_int_equal(host_mode(t, "l"), -1);
+}
+
 /* Deeper than there are descriptors, and than a way is followed. */
 static void a_place_too_deep_to_be_found_again_is_an_error(void **state)
 {
@@ -161,6 +203,7 @@ int main(void)
 		TEST(D913_thousands_of_nodes_take_few_descriptors),
 		TEST(D908_servers_share_the_limit_of_open_files),
 		TEST(D913_without_descriptors_requests_fail_and_no_more),
+		TEST(D913_what_cannot_be_told_of_is_not_made),
 		TEST(a_place_too_deep_to_be_found_again_is_an_error),
 	};
 

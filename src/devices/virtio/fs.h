@@ -16,6 +16,7 @@
 #define FS_TAG_MAX    36u
 #define FS_QUEUE_SIZE 1024
 #define FS_WRITE_MAX  (1u << 20) /* bytes of one request */
+#define FS_READ_MAX   (16u << 20) /* 256 pages of 64 KiB */
 
 /* How long the guest believes what it has been told. */
 enum fs_cache {

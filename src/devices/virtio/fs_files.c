@@ -93,7 +93,7 @@ int64_t fs_read(struct fs_call *call)
 
 	if (!fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
-	size = min_u64(le32_get(in.size), FS_WRITE_MAX);
+	size = min_u64(le32_get(in.size), FS_READ_MAX);
 	if (size > fs_room(call))
 		return -EINVAL;
 	n = chain_in(call->chain, sizeof(struct fuse_out), size, iov,
