@@ -7,6 +7,7 @@
  *	module=PATH       a kernel module in the initramfs
  *	root=TAG          the share that is the root; read-only below, with a
  *	                  throwaway layer above
+ *	image=SERIAL TYPE in its place a virtio disk, and its file system
  *	volume=TAG DIR    a share, mounted at DIR
  *	net=INTERFACE...  see net.c
  *	hostname=NAME

@@ -111,9 +111,41 @@ static int enter_root(void)
 	return r ? r : (int)SYS1(chdir, "/");
 }
 
+/* By its serial number, which the host gave it: "/dev/vda", ... */
+static bool find_disk(char *path, size_t cap, const char *serial, size_t len)
+{
+	char file[] = "/sys/block/vd?/serial", found[32];
+
+	for (char letter = 'a'; letter <= 'z'; letter++) {
+		file[sizeof("/sys/block/vd") - 1] = letter;
+		if (read_file(file, found, sizeof(found)) < (long)len ||
+		    memcmp(found, serial, len))
+			continue;
+		*path = '\0';
+		put_text(path, cap, "/dev/vd?");
+		path[sizeof("/dev/vd") - 1] = letter;
+		return true;
+	}
+	return false;
+}
+
+/* "SERIAL TYPE" */
+static int mount_image(const char *image)
+{
+	char path[16];
+	size_t n = 0;
+
+	while (image[n] && image[n] != ' ')
+		n++;
+	if (!image[n] || !find_disk(path, sizeof(path), image, n))
+		return -ENODEV;
+	return mount(path, "/below", image + n + 1, MS_RDONLY, "");
+}
+
 int mount_root(const struct conf *conf, const char **what)
 {
 	const char *tag = conf_get(conf, "root");
+	const char *image = conf_get(conf, "image");
 	int r = make_dir("/below");
 
 	*what = "the root";
@@ -122,7 +154,8 @@ int mount_root(const struct conf *conf, const char **what)
 	if (!r)
 		r = make_dir("/root");
 	if (!r)
-		r = mount(tag, "/below", "virtiofs", MS_RDONLY, "");
+		r = *image ? mount_image(image) :
+			     mount(tag, "/below", "virtiofs", MS_RDONLY, "");
 	if (r)
 		return r;
 	*what = "the layer above the root";

@@ -270,9 +270,11 @@ static const struct key keys[] = {
 	    .letter = 't' },
 	  config_parse_tty },
 	{ { .name = "rootfs",
-	    .arg = "DIR",
+	    .arg = "DIR|IMAGE",
 	    .summary = "another root for the command (default: /)",
-	    .help = "A directory with a Linux system. It is never changed.",
+	    .help = "A directory with a Linux system, or a file or block "
+		    "device with a file system (ext4, xfs, btrfs, squashfs, "
+		    "erofs) that holds one. It is never changed.",
 	    .example = "--rootfs debian -- cat /etc/os-release",
 	    .advanced = true },
 	  config_parse_rootfs },

@@ -13,6 +13,7 @@
 #include "command/guest_net.h"
 #include "command/module_cache.h"
 #include "command/modules.h"
+#include "command/root_image.h"
 
 #define ROOT_TAG   "vireo.root"
 #define CONF_MAX   (256u * 1024u) /* as in firmware/init/init.h */
@@ -82,6 +83,31 @@ static void hide(struct config_share *s, const char *path)
 	memcpy(s->hide[s->hidden++], path, strlen(path) + 1);
 }
 
+/* What is written to it meanwhile, as when its journal is played, is thrown
+ * away. */
+static int attach_root(struct config *cfg, struct conf *conf, const char *type,
+		       struct err *err)
+{
+	const struct config_command *c = &cfg->command;
+	struct config_disk *d = &cfg->disk[cfg->disks];
+	char what[64];
+
+	if (c->hidden)
+		return err_set_key(err, -EINVAL, "hide",
+				   "a root that is an image has no names yet");
+	if (cfg->disks == CONFIG_MAX_DISKS)
+		return err_set_key(err, -EINVAL, "rootfs",
+				   "more than %d disks with the root's",
+				   CONFIG_MAX_DISKS);
+	*d = (struct config_disk){ .queues = 1, .overlay = "tmp",
+				   .serial = ROOT_TAG };
+	memcpy(d->path, c->rootfs, sizeof(d->path));
+	cfg->disks++;
+	snprintf(what, sizeof(what), "%s %s", ROOT_TAG, type);
+	add(conf, "image", what);
+	return 0;
+}
+
 static int share_root(struct config *cfg, struct conf *conf, struct err *err)
 {
 	const struct config_command *c = &cfg->command;
@@ -142,13 +168,15 @@ static int share_volumes(struct config *cfg, struct conf *conf, struct err *err)
 
 /* ---- the initramfs ---- */
 
+/* @type: of the root, an image's, or NULL. */
 static int add_modules(struct archive *a, const struct config *cfg,
-		       struct conf *conf, struct err *err)
+		       const char *type, struct conf *conf, struct err *err)
 {
 	const char *const names[] = {
 		cfg->transport == TRANSPORT_PCI ? "virtio_pci" : "virtio_mmio",
 		"virtiofs", "overlay", "vmw_vsock_virtio_transport",
 		"virtio_net", "virtio_blk", "virtio-rng",
+		"crc32c_generic", type, /* which asks for it by its work */
 	};
 	size_t count = 4;
 	struct modules m;
@@ -159,7 +187,7 @@ static int add_modules(struct archive *a, const struct config *cfg,
 	if (!*dir)
 		return 0;
 	if (cfg->nets || cfg->disks || cfg->rng)
-		count = sizeof(names) / sizeof(*names);
+		count = sizeof(names) / sizeof(*names) - (type ? 0 : 2);
 	r = module_cache_find(&m, cfg->command.cache, dir, names, count, err);
 	if (r < 0)
 		return err_wrap(err, "kernel modules");
@@ -206,15 +234,23 @@ static int fill(struct archive *a, struct config *cfg, struct conf *conf,
 		struct err *err)
 {
 	static const char *const dirs[] = { "dev", "proc", "sys", "run" };
-	int r;
+	const char *root = cfg->command.rootfs, *type = NULL;
+	int r = 0;
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
 		archive_dir(a, dirs[i], 0755);
 	archive_device(a, "dev/console", 0600, 5, 1);
 	archive_file(a, "init", 0755, guest_init, guest_init_size);
-	r = add_modules(a, cfg, conf, err);
+	if (root_image_is_one(root)) {
+		r = root_image_type(&type, root, err);
+		if (r < 0)
+			err_blame(err, "rootfs");
+	}
 	if (r == 0)
-		r = share_root(cfg, conf, err);
+		r = type ? attach_root(cfg, conf, type, err) :
+			   share_root(cfg, conf, err);
+	if (r == 0)
+		r = add_modules(a, cfg, type, conf, err);
 	if (r == 0)
 		r = share_volumes(cfg, conf, err);
 	if (r < 0)
