@@ -214,6 +214,49 @@ VIREO_API void vireo_stop(struct vireo_vm *vm);
 /* Stops the VM when it runs, joins its threads and frees everything. */
 VIREO_API void vireo_destroy(struct vireo_vm **vm);
 
+/* ---- further commands in a VM that runs one ---- */
+
+struct vireo_exec;
+
+/* Zeroes and NULL are the defaults; size is sizeof(struct vireo_exec_options).
+ * Read by vireo_exec() only. */
+struct vireo_exec_options {
+	size_t size;
+	const char *const *words; /* the command and its arguments, then NULL */
+	const char *const *env; /* NAME=VALUE, then NULL: over the variables of
+				 * the VM's command; NULL: just these */
+	const char *dir;  /* absolute; NULL: where the VM's command started */
+	const char *user; /* "UID[:GID]"; NULL: as the VM's command */
+	bool tty;         /* on a terminal of the guest's; in and out are it */
+	bool has_in, has_out, has_err; /* the descriptors below are given */
+	int in, out, err; /* duplicated at once: the caller keeps its own */
+};
+
+/*
+ * Runs a command beside that of key "command". Returns at once; one for which
+ * the guest is not ready yet waits, and has failed when the guest has not
+ * started it after a minute. VIREO_EINVAL: an option is wrong; VIREO_ESTATE:
+ * the VM has no command, or has ended; VIREO_EHOST: 64 run already, ...
+ */
+VIREO_API int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
+			 const struct vireo_exec_options *options,
+			 struct vireo_error *err);
+
+/* As vireo_wait() and vireo_event_fd(). The reason is always VIREO_COMMAND; the
+ * verdict is "vm-ended" and the status 116 when the VM has ended first. */
+VIREO_API int vireo_exec_wait(struct vireo_exec *exec, int timeout_ms,
+			      struct vireo_end *end);
+VIREO_API int vireo_exec_fd(const struct vireo_exec *exec);
+
+/* As vireo_command_signal() and vireo_console_resize(). */
+VIREO_API int vireo_exec_signal(struct vireo_exec *exec, int number);
+VIREO_API int vireo_exec_resize(struct vireo_exec *exec, unsigned int cols,
+				unsigned int rows);
+
+/* Before vireo_destroy() of its VM. A command that still runs gets SIGHUP, and
+ * its streams end. */
+VIREO_API void vireo_exec_destroy(struct vireo_exec **exec);
+
 /* ---- looking at it ---- */
 
 /* Calls @fn for each of the last lines of the main console, the oldest first,

@@ -405,9 +405,10 @@ int vireo_command_signal(struct vireo_vm *vm, int number)
 {
 	if (!vm || number < 1 || number > 64)
 		return VIREO_EINVAL;
-	if (!vm->command)
+	/* An init of the guest's own does not hear us. */
+	if (!vm->command || !vm->cfg->command.args.count)
 		return VIREO_ESTATE;
-	command_signal(vm->command, number);
+	session_signal(command_session(vm->command), number);
 	return 0;
 }
 
@@ -471,10 +472,12 @@ static void vm_rows(struct vireo_vm *vm,
 	time_row(fn, ctx, "first exit", vm->created_ns,
 		 vm->total.first_exit_ns);
 	time_row(fn, ctx, "user space", vm->created_ns, user_space);
-	if (vm->command)
-		time_row(fn, ctx, "guest init",
-			 command_began_us(vm->command) * 1000,
-			 command_started_us(vm->command) * 1000);
+	if (vm->command) {
+		struct session *s = command_session(vm->command);
+
+		time_row(fn, ctx, "guest init", session_began_us(s) * 1000,
+			 session_started_us(s) * 1000);
+	}
 	time_row(fn, ctx, "run", started, ended);
 	fn(ctx, &row);
 	/* The console's lock comes before the VM's: a line may be a panic. */

@@ -111,6 +111,8 @@ static int start_vcpus(struct vireo_vm *vm, struct err *err)
 static void publish_end(struct vireo_vm *vm)
 {
 	vm_write_core(vm, vm->end.reason); /* which does not change any more */
+	if (vm->command)
+		command_vm_ended(vm->command);
 	pthread_mutex_lock(&vm->lock);
 	vm->state = VM_ENDED;
 	pthread_cond_broadcast(&vm->changed);
@@ -230,7 +232,7 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 }
 
 /* Waits are measured on the clock that nobody sets. */
-static void init_condition(pthread_cond_t *cond)
+void vm_init_condition(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;
 
@@ -257,7 +259,7 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->board_lock, NULL);
 	pthread_mutex_init(&vm->watch_lock, NULL);
-	init_condition(&vm->changed);
+	vm_init_condition(&vm->changed);
 	vm->cfg = calloc(1, sizeof(*vm->cfg));
 	if (vm->cfg) {
 		config_copy(vm->cfg, cfg);
@@ -317,7 +319,7 @@ int vm_start(struct vireo_vm *vm, struct err *err)
 	return r;
 }
 
-static void deadline_after(struct timespec *ts, int timeout_ms)
+void vm_deadline_after(struct timespec *ts, int timeout_ms)
 {
 	clock_gettime(CLOCK_MONOTONIC, ts);
 	ts->tv_sec += timeout_ms / 1000;
@@ -334,7 +336,7 @@ int vm_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 	int r = 0;
 
 	if (timeout_ms >= 0)
-		deadline_after(&until, timeout_ms);
+		vm_deadline_after(&until, timeout_ms);
 	pthread_mutex_lock(&vm->lock);
 	if (vm->state == VM_BUILT)
 		r = -EBUSY;

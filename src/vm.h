@@ -108,6 +108,11 @@ uint64_t vm_console_dropped(struct vireo_vm *vm);
 void vm_console_tail(struct vireo_vm *vm,
 		     void (*fn)(void *ctx, const char *line), void *ctx);
 
+/* A condition that waits by the clock that nobody sets, and a time from now on
+ * it (@timeout_ms < 0: whatever). */
+void vm_init_condition(pthread_cond_t *cond);
+void vm_deadline_after(struct timespec *ts, int timeout_ms);
+
 /* ---- vm_console.c, for vm.c ---- */
 
 int vm_open_consoles(struct vireo_vm *vm, const struct vm_fds *fds,

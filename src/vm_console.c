@@ -109,7 +109,7 @@ void vm_console_resize(struct vireo_vm *vm, uint16_t cols, uint16_t rows)
 	vm->cols = cols;
 	vm->rows = rows;
 	if (vm->command)
-		command_resize(vm->command, cols, rows);
+		session_resize(command_session(vm->command), cols, rows);
 	if (vm->board.terminal)
 		console_resize(vm->board.terminal, cols, rows);
 	pthread_mutex_unlock(&vm->board_lock);

@@ -108,7 +108,7 @@ static bool is_early(struct vireo_vm *vm, enum vireo_reason reason)
 {
 	return vm->command &&
 	       (reason == VIREO_POWER_OFF || reason == VIREO_RESET) &&
-	       command_has_ended(vm->command);
+	       session_has_ended(command_session(vm->command));
 }
 
 void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
@@ -256,8 +256,11 @@ void vm_on_idle(void *ctx, uint32_t events)
 	uint64_t last = __atomic_load_n(&vm->output_ns, __ATOMIC_RELAXED);
 	uint64_t quiet;
 
-	if (vm->command)
-		last = max_u64(last, command_output_ns(vm->command));
+	if (vm->command) {
+		struct session *s = command_session(vm->command);
+
+		last = max_u64(last, session_output_ns(s));
+	}
 	quiet = clock_mono_ns() - last;
 	if (quiet >= limit)
 		end_hang(vm, "no output for too long (--idle-timeout)");

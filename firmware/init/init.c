@@ -55,7 +55,7 @@ static int prepare(const char **what, int *words)
 	if (r)
 		return r;
 	*what = "the host";
-	*words = host_connect(PORT_WORDS);
+	*words = host_connect(PORTS(0) + PORT_WORDS);
 	if (*words < 0)
 		return *words;
 	set_name();
@@ -78,7 +78,7 @@ static void run(int words)
 	int r;
 
 	if (!*init) {
-		run_command(&conf, words);
+		run_command(&conf, 0, words);
 		return;
 	}
 	r = run_init(&conf);

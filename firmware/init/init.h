@@ -15,7 +15,8 @@
  *	arg...            see run.c: uid, gid, group, dir, env, arg, tty
  *
  * It talks to the host over sockets (AF_VSOCK, host 2): the first port is for
- * words, the others are the command's streams.
+ * words, the others are the command's streams. Further commands are asked for
+ * by words, and have four ports each: see further.c.
  */
 #ifndef VIREO_INIT_INIT_H
 #define VIREO_INIT_INIT_H
@@ -24,10 +25,13 @@
 
 #define CONF_MAX (256u * 1024u)
 
-#define PORT_WORDS  0x76690000u /* lines of text, both ways */
-#define PORT_STDIN  0x76690001u
-#define PORT_STDOUT 0x76690002u
-#define PORT_STDERR 0x76690003u
+/* The first of four ports of command N, 0 being the one in /vireo.conf. */
+#define PORTS(n) (0x76690000u + 4 * (n))
+
+#define PORT_WORDS  0u /* lines of text, both ways */
+#define PORT_STDIN  1u
+#define PORT_STDOUT 2u
+#define PORT_STDERR 3u
 
 struct conf {
 	char bytes[CONF_MAX];
@@ -56,9 +60,12 @@ void host_tell(int words, const char *word, uint64_t number);
 /* What went wrong, with the status that vireo is to end with. */
 void host_complain(int words, int status, const char *what, int error);
 
-/* run.c: runs the command and tells how it ended. */
-void run_command(const struct conf *conf, int words);
+/* run.c: runs command @number and tells how it ended. */
+void run_command(const struct conf *conf, uint32_t number, int words);
 /* Becomes the guest's own first process; -errno when it cannot. */
 int run_init(const struct conf *conf);
+
+/* further.c: begins command @number, in a process of its own. */
+void begin_further(uint32_t number);
 
 #endif

@@ -20,9 +20,9 @@ static int set_nonblock(int fd)
 	return (int)SYS3(fcntl, fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-static int connect_stream(unsigned int port, int *fd)
+static int connect_stream(const struct pump *p, unsigned int port, int *fd)
 {
-	*fd = host_connect(port);
+	*fd = host_connect(PORTS(p->number) + port);
 	return *fd < 0 ? *fd : set_nonblock(*fd);
 }
 
@@ -41,12 +41,12 @@ static int open_pipe(int *ours, int *theirs, bool we_read)
 
 static int open_pipes(struct pump *p, int fds[3])
 {
-	int r = connect_stream(PORT_STDIN, &p->in.from);
+	int r = connect_stream(p, PORT_STDIN, &p->in.from);
 
 	if (r >= 0)
-		r = connect_stream(PORT_STDOUT, &p->out.to);
+		r = connect_stream(p, PORT_STDOUT, &p->out.to);
 	if (r >= 0)
-		r = connect_stream(PORT_STDERR, &p->err.to);
+		r = connect_stream(p, PORT_STDERR, &p->err.to);
 	if (r >= 0)
 		r = open_pipe(&p->in.to, &fds[0], false);
 	if (r >= 0)
@@ -60,10 +60,10 @@ static int open_terminal(struct pump *p, int fds[3])
 {
 	char path[32] = "/dev/pts/";
 	int unlock = 0, n = 0;
-	long r = connect_stream(PORT_STDIN, &p->in.from);
+	long r = connect_stream(p, PORT_STDIN, &p->in.from);
 
 	if (r >= 0)
-		r = connect_stream(PORT_STDOUT, &p->out.to);
+		r = connect_stream(p, PORT_STDOUT, &p->out.to);
 	if (r >= 0)
 		r = open_file("/dev/pts/ptmx", O_RDWR | O_NOCTTY | FLAGS, 0);
 	if (r < 0)
@@ -83,16 +83,29 @@ static int open_terminal(struct pump *p, int fds[3])
 	return fds[0];
 }
 
+/* What another command has left there. */
+static void forget(struct stream *s)
+{
+	s->from = -1;
+	s->to = -1;
+	s->start = 0;
+	s->end = 0;
+}
+
 int pump_open(struct pump *p, bool tty, int fds[3])
 {
 	uint64_t children = UINT64_C(1) << (SIGCHLD - 1);
+	uint64_t pipes = UINT64_C(1) << (SIGPIPE - 1); /* EPIPE will do */
+	uint64_t block = children | pipes;
 	int r;
 
 	p->terminal = -1;
-	p->in.from = p->in.to = -1;
-	p->out.from = p->out.to = -1;
-	p->err.from = p->err.to = -1;
-	SYS4(rt_sigprocmask, SIG_BLOCK, &children, NULL, sizeof(children));
+	forget(&p->in);
+	forget(&p->out);
+	forget(&p->err);
+	p->line_len = 0;
+	p->early = 0;
+	SYS4(rt_sigprocmask, SIG_BLOCK, &block, NULL, sizeof(block));
 	p->children = (int)SYS4(signalfd4, -1, &children, sizeof(children),
 				FLAGS);
 	r = set_nonblock(p->words);
@@ -158,10 +171,21 @@ static void watch(struct pollfd *at, const struct stream *s)
 
 /* ---- the host's words ---- */
 
+/* One that comes before the child waits for it. */
+static void pass_signal(struct pump *p, int number, int child)
+{
+	if (child)
+		SYS2(kill, -child, number);
+	else
+		p->early = number;
+}
+
 static void obey(struct pump *p, const char *line, int child)
 {
 	if (starts_with(line, "signal "))
-		SYS2(kill, -child, (int)number(line + 7));
+		pass_signal(p, (int)number(line + 7), child);
+	if (starts_with(line, "exec ") && p->number == 0)
+		begin_further((uint32_t)number(line + 5));
 	if (starts_with(line, "size ") && p->terminal >= 0) {
 		const char *rows = line + 5;
 		struct winsize size;
@@ -175,11 +199,20 @@ static void obey(struct pump *p, const char *line, int child)
 	}
 }
 
+/* Whoever wanted a further command has gone: it is told. */
+static void host_left(struct pump *p, int child)
+{
+	p->words = -1;
+	if (p->number && child)
+		SYS2(kill, -child, SIGHUP);
+}
+
 static void listen_to_host(struct pump *p, int child)
 {
 	char byte;
+	long n = 0;
 
-	while (p->words >= 0 && SYS3(read, p->words, &byte, 1) == 1) {
+	while (p->words >= 0 && (n = SYS3(read, p->words, &byte, 1)) == 1) {
 		if (byte != '\n') {
 			if (p->line_len + 1 < sizeof(p->line))
 				p->line[p->line_len++] = byte;
@@ -189,6 +222,13 @@ static void listen_to_host(struct pump *p, int child)
 		p->line_len = 0;
 		obey(p, p->line, child);
 	}
+	if (p->words >= 0 && n != -EAGAIN && n != -EINTR)
+		host_left(p, child);
+}
+
+void pump_listen(struct pump *p)
+{
+	listen_to_host(p, 0);
 }
 
 /* True when the command has ended. Orphans are ours to bury. */
@@ -239,6 +279,8 @@ void pump_run(struct pump *p, int child, int *status)
 {
 	struct pollfd set[5];
 
+	if (p->early)
+		pass_signal(p, p->early, child);
 	for (;;) {
 		set[0] = (struct pollfd){ p->children, POLLIN, 0 };
 		set[1] = (struct pollfd){ p->words, POLLIN, 0 };
@@ -266,7 +308,12 @@ void pump_rest(struct pump *p)
 	stop_stream(p, &p->in);
 	stop_stream(p, &p->out);
 	stop_stream(p, &p->err);
-	while (SYS3(poll, &set, 1, -1) != 0)
-		if (SYS3(read, p->words, &byte, 1) == 0)
-			return;
+	while (p->words >= 0) {
+		long n;
+
+		SYS3(poll, &set, 1, -1);
+		n = SYS3(read, p->words, &byte, 1);
+		if (n != 1 && n != -EAGAIN && n != -EINTR)
+			p->words = -1;
+	}
 }

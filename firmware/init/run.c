@@ -46,6 +46,7 @@ static void read_exec(const struct conf *conf)
 
 	list(conf, "arg", exec.argv);
 	list(conf, "env", exec.envp);
+	exec.groups = 0;
 	while (exec.groups < GROUPS_MAX &&
 	       (value = conf_next(conf, "group", value)))
 		exec.group[exec.groups++] = (uint32_t)number(value);
@@ -190,7 +191,6 @@ static uint64_t oom_kills(void)
 
 static void tell_end(int words, int status, uint64_t ooms)
 {
-	SYS0(sync);
 	if ((status & 0x7f) == 0) {
 		host_tell(words, "exited", (uint64_t)status >> 8 & 0xff);
 		return;
@@ -208,13 +208,14 @@ int run_init(const struct conf *conf)
 	return exec_path(exec.argv[0]);
 }
 
-void run_command(const struct conf *conf, int words)
+void run_command(const struct conf *conf, uint32_t number, int words)
 {
 	uint64_t ooms = oom_kills();
 	int fds[3], why, status = 0;
 	long pid;
 
 	read_exec(conf);
+	pump.number = number;
 	pump.words = words;
 	why = pump_open(&pump, *conf_get(conf, "tty"), fds);
 	if (why < 0) {
@@ -222,6 +223,9 @@ void run_command(const struct conf *conf, int words)
 		pump_rest(&pump);
 		return;
 	}
+	pump_listen(&pump);
+	if (pump.words < 0)
+		return; /* nobody wants it any more */
 	pid = start(conf, fds, &why);
 	for (int i = 0; i < 3; i++)
 		if (i == 0 || fds[i] != fds[0])
@@ -234,6 +238,8 @@ void run_command(const struct conf *conf, int words)
 	}
 	host_tell(words, "started", now_us());
 	pump_run(&pump, (int)pid, &status);
+	if (!number)
+		SYS0(sync); /* the VM's end is near */
 	tell_end(words, status, ooms);
 	pump_rest(&pump);
 }

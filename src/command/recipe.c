@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/exec.h"
 #include "command/find_kernel.h"
 #include "command/guest_init.h"
 #include "command/guest_net.h"
@@ -293,4 +294,63 @@ int recipe_prepare(struct archive *initramfs, struct config *cfg,
 		r = fill(initramfs, cfg, &conf, err);
 	free(conf.bytes);
 	return r;
+}
+
+/* ---- a further command ---- */
+
+/* Does @order have a variable of the same name as @variable? */
+static bool replaces(const struct exec_order *order, const char *variable)
+{
+	size_t len = strcspn(variable, "=") + 1;
+
+	for (size_t i = 0; order->env && order->env[i]; i++)
+		if (!strncmp(order->env[i], variable, len))
+			return true;
+	return false;
+}
+
+static void add_order(struct conf *conf, const struct config_command *c,
+		      const struct exec_order *order)
+{
+	const struct config_texts *env = &c->env;
+
+	for (size_t i = 0; order->words[i]; i++)
+		add(conf, "arg", order->words[i]);
+	for (size_t at = 0; at < env->len; at += strlen(env->bytes + at) + 1)
+		if (!replaces(order, env->bytes + at))
+			add(conf, "env", env->bytes + at);
+	for (size_t i = 0; order->env && order->env[i]; i++)
+		add(conf, "env", order->env[i]);
+	add(conf, "dir", order->dir ? order->dir : c->dir);
+	add_number(conf, "uid", order->uid ? *order->uid : c->uid);
+	add_number(conf, "gid", order->gid ? *order->gid : c->gid);
+	if (order->tty)
+		add(conf, "tty", "1");
+}
+
+/* Its length comes first, on a line. */
+int recipe_order(char **bytes, size_t *len, const struct config *cfg,
+		 const struct exec_order *order, struct err *err)
+{
+	struct conf conf = { .bytes = malloc(CONF_MAX) };
+	char *text = malloc(CONF_MAX + 32);
+	int n = 0;
+
+	*bytes = text;
+	*len = 0;
+	if (conf.bytes && text) {
+		add_order(&conf, &cfg->command, order);
+		n = snprintf(text, 32, "order %zu\n", conf.len);
+		memcpy(text + n, conf.bytes, conf.len);
+		*len = (size_t)n + conf.len;
+	}
+	free(conf.bytes);
+	if (n && !conf.full)
+		return 0;
+	free(text);
+	*bytes = NULL;
+	return n ? err_set(err, -E2BIG,
+			   "the command and its environment are longer than %u KiB",
+			   CONF_MAX / 1024)
+		 : err_set(err, -ENOMEM, "out of memory");
 }

@@ -10,9 +10,16 @@
 #include "command/archive.h"
 #include "board/config.h"
 
+struct exec_order;
+
 /* Adds to @cfg what its command needs and it does not say, and makes the
  * initramfs. A sentence for every failure. */
 int recipe_prepare(struct archive *initramfs, struct config *cfg,
 		   struct err *err);
+
+/* What the guest's init is to read for a further command in the VM of @cfg:
+ * see exec.h. *bytes is malloc'd, and the caller's. */
+int recipe_order(char **bytes, size_t *len, const struct config *cfg,
+		 const struct exec_order *order, struct err *err);
 
 #endif
