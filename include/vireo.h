@@ -201,6 +201,11 @@ VIREO_API int vireo_command_signal(struct vireo_vm *vm, int number);
 VIREO_API int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
 				   unsigned int rows);
 
+/* Lets somebody look in at the main console beside its own reader, and type:
+ * @fd is a stream socket, duplicated; what it does not take at once is lost to
+ * it. -1: nobody from here on. VIREO_ESTATE: somebody does already. */
+VIREO_API int vireo_console_visit(struct vireo_vm *vm, int fd);
+
 /* Where to connect to the @index-th console: the path of a pseudo-terminal (or
  * of the link to it), or of a socket. NULL: it is neither, or there is no such
  * console. Owned by @vm, valid until vireo_destroy(). */

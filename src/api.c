@@ -421,6 +421,13 @@ int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
 	return 0;
 }
 
+int vireo_console_visit(struct vireo_vm *vm, int fd)
+{
+	int r = vm ? vm_console_visit(vm, fd) : -EINVAL;
+
+	return r < 0 ? code_of(r) : 0;
+}
+
 const char *vireo_console_path(const struct vireo_vm *vm, size_t index)
 {
 	return vm ? vm_console_path(vm, index) : NULL;

@@ -101,6 +101,8 @@ void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 void vm_console_resize(struct vireo_vm *vm, uint16_t cols, uint16_t rows);
 /* Where to connect to console @index, or NULL. */
 const char *vm_console_path(const struct vireo_vm *vm, size_t index);
+/* Lets somebody look in at the main console: 0, -EBUSY, -errno; -1: nobody. */
+int vm_console_visit(struct vireo_vm *vm, int fd);
 /* Bytes that nobody read, of all consoles. */
 uint64_t vm_console_dropped(struct vireo_vm *vm);
 /* Calls @fn for each of the main console's last lines, the oldest first. No

@@ -122,6 +122,14 @@ const char *vm_console_path(const struct vireo_vm *vm, size_t index)
 		       : NULL;
 }
 
+int vm_console_visit(struct vireo_vm *vm, int fd)
+{
+	if (fd >= 0)
+		return char_attach(vm->console[0], fd);
+	char_detach(vm->console[0]);
+	return 0;
+}
+
 uint64_t vm_console_dropped(struct vireo_vm *vm)
 {
 	uint64_t n = 0;

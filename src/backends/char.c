@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "backends/char_visitor.h"
 #include "backends/char_in.h"
 #include "backends/char_link.h"
 #include "backends/char_out.h"
@@ -15,6 +16,7 @@ struct char_dev {
 	struct char_link *link; /* owned; NULL: the two below are there */
 	struct char_in *in;     /* owned */
 	struct char_out *out;   /* owned */
+	struct char_visitor visitor;
 };
 
 int char_create(struct char_dev **out, const struct char_config *cfg,
@@ -27,6 +29,7 @@ int char_create(struct char_dev **out, const struct char_config *cfg,
 	*out = NULL;
 	if (!chr)
 		return err_set(err, -ENOMEM, "console: out of memory");
+	char_visitor_init(&chr->visitor, loop);
 	if (cfg->kind == CHAR_PTY)
 		r = char_pty_create(&chr->link, cfg->path, cfg->tap, loop, log,
 				    err);
@@ -51,6 +54,7 @@ void char_destroy(struct char_dev *chr, unsigned int flush_ms)
 {
 	if (!chr)
 		return;
+	char_visitor_finish(&chr->visitor);
 	char_link_destroy(chr->link, flush_ms);
 	char_in_destroy(chr->in);
 	char_out_destroy(chr->out, flush_ms);
@@ -59,6 +63,7 @@ void char_destroy(struct char_dev *chr, unsigned int flush_ms)
 
 void char_listen(struct char_dev *chr, struct char_listener listener)
 {
+	char_visitor_listen(&chr->visitor, listener);
 	if (chr->link) {
 		char_link_listen(chr->link, listener);
 		return;
@@ -69,6 +74,7 @@ void char_listen(struct char_dev *chr, struct char_listener listener)
 
 void char_write(struct char_dev *chr, const uint8_t *bytes, size_t len)
 {
+	char_visitor_write(&chr->visitor, bytes, len);
 	if (chr->link)
 		char_link_write(chr->link, bytes, len);
 	else
@@ -77,14 +83,29 @@ void char_write(struct char_dev *chr, const uint8_t *bytes, size_t len)
 
 size_t char_offer(struct char_dev *chr, const uint8_t *bytes, size_t len)
 {
-	return chr->link ? char_link_offer(chr->link, bytes, len)
-			 : char_out_offer(chr->out, bytes, len);
+	size_t n = chr->link ? char_link_offer(chr->link, bytes, len)
+			     : char_out_offer(chr->out, bytes, len);
+
+	char_visitor_write(&chr->visitor, bytes, n);
+	return n;
 }
 
 size_t char_read(struct char_dev *chr, uint8_t *buf, size_t cap)
 {
-	return chr->link ? char_link_read(chr->link, buf, cap)
-			 : char_in_read(chr->in, buf, cap);
+	size_t n = chr->link ? char_link_read(chr->link, buf, cap)
+			     : char_in_read(chr->in, buf, cap);
+
+	return n ? n : char_visitor_read(&chr->visitor, buf, cap);
+}
+
+int char_attach(struct char_dev *chr, int fd)
+{
+	return char_visitor_attach(&chr->visitor, fd);
+}
+
+void char_detach(struct char_dev *chr)
+{
+	char_visitor_detach(&chr->visitor);
 }
 
 void char_cancel(struct char_dev *chr)

@@ -83,6 +83,12 @@ size_t char_offer(struct char_dev *chr, const uint8_t *bytes, size_t len);
 /* Takes up to @cap input bytes; 0 when none wait. */
 size_t char_read(struct char_dev *chr, uint8_t *buf, size_t cap);
 
+/* Lets somebody look in, and type: a stream socket, which is duplicated. What
+ * it does not take at once is lost to it. -EBUSY: somebody is there. Not from a
+ * listener. */
+int char_attach(struct char_dev *chr, int fd);
+void char_detach(struct char_dev *chr);
+
 /* Wakes writers that wait and makes all later waits return at once (the VM is
  * about to end); char_resume() undoes it. */
 void char_cancel(struct char_dev *chr);
