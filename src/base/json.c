@@ -102,6 +102,15 @@ int json_object_add(struct json_object *object, const char *key,
 	return json_array_append_new(list, json_string(value)) ? -ENOMEM : 0;
 }
 
+int json_object_add_number(struct json_object *object, const char *key,
+			   int64_t value)
+{
+	json_t *root = (json_t *)object;
+
+	return json_object_set_new(root, key, json_integer(value)) ? -ENOMEM
+								   : 0;
+}
+
 char *json_object_finish(struct json_object *object)
 {
 	json_t *root = (json_t *)object;

@@ -7,6 +7,7 @@
 #define VIREO_BASE_JSON_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -32,6 +33,8 @@ struct json_object *json_object_create(void);
 /* @append: the member is an array and gets one more element. */
 int json_object_add(struct json_object *object, const char *key,
 		    const char *value, int append);
+int json_object_add_number(struct json_object *object, const char *key,
+			   int64_t value);
 /* The text, malloc'd (NULL when out of memory); frees the object. */
 char *json_object_finish(struct json_object *object);
 
