@@ -341,8 +341,9 @@ static const struct key keys[] = {
 	    .arg = "NAME",
 	    .summary = "a name for this VM",
 	    .help = "Letters, digits, '.', '_' and '-', at most 63, starting "
-		    "with a letter or digit. Kept with the configuration; "
-		    "nothing depends on it yet.",
+		    "with a letter or digit; no other VM of yours that runs "
+		    "has it. vireo ps, exec and stop go by it; without one a "
+		    "name is made up.",
 	    .advanced = true,
 	    .example = "--name web1" },
 	  config_parse_name },

@@ -13,6 +13,8 @@
 
 #include "vireo.h"
 
+struct control;
+
 #define EXIT_USAGE 125 /* vireo could not start; nothing was run */
 
 /* ---- subcommands; each returns the exit status ---- */
@@ -21,6 +23,10 @@ int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
+int cmd_console(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_options(int argc, char **argv);
 
@@ -141,6 +147,14 @@ bool report_write_runs(const struct opts *opts, const struct outcome *runs,
 /* A string of JSON with its quotes; text inside of an element. */
 void report_json_text(FILE *f, const char *s);
 void report_xml_text(FILE *f, const char *s);
+
+/* ---- VMs that run (vms.c) ---- */
+
+/* Where their control sockets are; false: @cap is too small. */
+bool vms_directory(char *path, size_t cap);
+/* That of a run: before it @started when it has a name, else after, and then
+ * there may be none. False: a message has been printed. */
+bool vms_open(struct control **out, const struct opts *opts, bool started);
 
 /* ---- commands (run_command.c) ---- */
 

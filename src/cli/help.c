@@ -17,6 +17,10 @@ void help_program(void)
 	     "\n"
 	     "  vireo run [OPTIONS] KERNEL   boot a VM\n"
 	     "  vireo run -- COMMAND         run it in a throwaway VM\n"
+	     "  vireo ps                     what runs\n"
+	     "  vireo exec NAME -- COMMAND   a further command in a VM\n"
+	     "  vireo console NAME           look in at a VM's console\n"
+	     "  vireo stop NAME              end a VM\n"
 	     "  vireo check                  what this host's KVM can do\n"
 	     "  vireo disk check|info FILE   what is in an overlay file\n"
 	     "  vireo kernel list|fetch      kernels from the distribution\n"
@@ -124,7 +128,7 @@ static void complete_bash(void)
 	printf("_vireo() {\n"
 	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
 	       "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-	       "\t\tCOMPREPLY=($(compgen -W 'run check disk kernel completion version' "
+	       "\t\tCOMPREPLY=($(compgen -W 'run ps exec console stop check disk kernel completion version' "
 	       "-- \"$cur\"))\n"
 	       "\telif [[ $cur == -* ]]; then\n"
 	       "\t\tCOMPREPLY=($(compgen -W '");
@@ -153,7 +157,7 @@ static void complete_zsh(void)
 	const struct vireo_key *o;
 
 	printf("#compdef vireo\n_arguments \\\n"
-	       "\t'1:command:(run check disk kernel completion version)' \\\n");
+	       "\t'1:command:(run ps exec console stop check disk kernel completion version)' \\\n");
 	for (size_t i = 0; (o = option_at(i)); i++) {
 		printf("\t'--%s%s[", o->name, o->arg ? "=" : "");
 		put_plain(o->summary);
@@ -167,7 +171,7 @@ static void complete_fish(void)
 	const struct vireo_key *o;
 
 	printf("complete -c vireo -n __fish_use_subcommand -a "
-	       "'run check disk kernel completion version'\n");
+	       "'run ps exec console stop check disk kernel completion version'\n");
 	for (size_t i = 0; (o = option_at(i)); i++) {
 		printf("complete -c vireo -l %s", o->name);
 		if (o->letter)

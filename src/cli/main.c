@@ -26,6 +26,10 @@ static const struct {
 } commands[] = {
 	{ "run", cmd_run },
 	{ "check", cmd_check },
+	{ "ps", cmd_ps },
+	{ "exec", cmd_exec },
+	{ "console", cmd_console },
+	{ "stop", cmd_stop },
 	{ "disk", cmd_disk },
 	{ "kernel", cmd_kernel },
 	{ "completion", cmd_completion },
@@ -73,8 +77,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return finish(commands[i].run(argc - 1, argv + 1));
-	message("\"%s\": unknown command (run, check, disk, kernel, "
-		"completion, version)",
+	message("\"%s\": unknown command (run, ps, exec, console, stop, check, "
+		"disk, kernel, completion, version)",
 		argv[1]);
 	return EXIT_USAGE;
 }

@@ -19,12 +19,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/control.h"
+
 #define GRACE_MS 10000 /* from the power button to the end */
 
 /* One run. */
 struct run {
 	struct opts opts;
 	struct vireo_vm *vm;
+	struct control *control; /* NULL: there is no socket */
 	FILE *log;    /* NULL: stderr */
 	int signals;  /* signalfd */
 	int keys_out; /* our end of the guest's input pipe; -1: no terminal */
@@ -316,10 +319,11 @@ static bool wait_once(struct run *run)
 		{ run->signals, POLLIN, 0 },
 		{ tty && !full ? STDIN_FILENO : -1, POLLIN, 0 },
 		{ tty && run->pending_len ? run->keys_out : -1, POLLOUT, 0 },
+		{ run->control ? control_fd(run->control) : -1, POLLIN, 0 },
 	};
 	int timeout = grace_left(run);
 
-	if (poll(fds, 4, timeout) < 0 && errno != EINTR)
+	if (poll(fds, 5, timeout) < 0 && errno != EINTR)
 		return true;
 	if (fds[1].revents)
 		on_signal(run);
@@ -327,6 +331,8 @@ static bool wait_once(struct run *run)
 		on_input(run);
 	if (fds[3].revents && run->keys_out >= 0)
 		send_pending(run);
+	if (fds[4].revents)
+		control_serve(run->control, run->vm);
 	if (timeout == 0)
 		vireo_stop(run->vm);
 	return fds[0].revents & POLLIN;
@@ -417,7 +423,9 @@ static int finish_run(struct run *run, const struct vireo_end *end)
 {
 	char *figures = take_figures(run);
 
+	control_hang_up(run->control);
 	vireo_destroy(&run->vm);
+	control_close(&run->control);
 	terminal_restore();
 	if (!run->opts.quiet) {
 		tell_end(end);
@@ -450,6 +458,8 @@ static int run_vm(struct run *run)
 	bool raw = run->keys_out >= 0;
 	uint64_t start_ms = now_ms();
 
+	if (!vms_open(&run->control, &run->opts, false))
+		return EXIT_USAGE;
 	if (vireo_create(&run->vm, run->opts.cfg, &err) < 0)
 		return message_error(&err);
 	if (!run->opts.quiet)
@@ -461,6 +471,7 @@ static int run_vm(struct run *run)
 	}
 	if (vireo_start(run->vm, &err) < 0)
 		return message_error(&err);
+	vms_open(&run->control, &run->opts, true);
 	while (!wait_once(run))
 		;
 	if (vireo_wait(run->vm, -1, &end) < 0)
@@ -496,7 +507,9 @@ static int run_once(void *ctx)
 	    command_make_out(&run->opts) && set_log(run) &&
 	    open_signals(run) && connect_streams(run))
 		status = run_vm(run);
+	control_hang_up(run->control);
 	vireo_destroy(&run->vm);
+	control_close(&run->control);
 	terminal_restore();
 	evidence_finish(&run->evidence);
 	return status;
