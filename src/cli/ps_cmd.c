@@ -56,7 +56,7 @@ static void shorten(char *text, size_t cap, const char *from)
 {
 	size_t len = strlen(from);
 
-	snprintf(text, cap, "%s", *from ? from : "-");
+	snprintf(text, cap, "%.*s", (int)cap - 1, *from ? from : "-");
 	if (len >= cap)
 		memcpy(text + cap - 4, "...", 4);
 	for (char *c = text; *c; c++)
