@@ -242,7 +242,7 @@ static struct vireo_config *copy_values(const struct vireo_config *from)
 
 	if (vireo_config_create(&to) < 0)
 		return NULL;
-	to->typed = from->typed;
+	config_copy(&to->typed, &from->typed);
 	for (size_t i = 0; i < from->count; i++) {
 		struct setting *all = realloc(to->setting,
 					      (i + 1) * sizeof(*all));

@@ -33,7 +33,8 @@ static void init_command(struct config_command *c)
 /* As config_copy(): what is not used is not touched. */
 void config_init(struct config *cfg)
 {
-	memset(cfg, 0, offsetof(struct config, share));
+	memset(cfg, 0, offsetof(struct config, initrd));
+	memset(cfg->console, 0, sizeof(cfg->console[0])); /* there by itself */
 	init_command(&cfg->command);
 	cfg->memory = 256 * MIB;
 	cfg->cpus = 1;
@@ -74,8 +75,14 @@ void config_copy(struct config *to, const struct config *from)
 {
 	const size_t texts = offsetof(struct config_command, dir);
 
-	memcpy(to, from, offsetof(struct config, share));
-	memcpy(to->share, from->share, from->shares * sizeof(*to->share));
+	memcpy(to, from, offsetof(struct config, initrd));
+	memcpy(to->initrd, from->initrd,
+	       from->initrds * sizeof(to->initrd[0]));
+	memcpy(to->console, from->console,
+	       config_console_count(from) * sizeof(to->console[0]));
+	memcpy(to->disk, from->disk, from->disks * sizeof(to->disk[0]));
+	memcpy(to->net, from->net, from->nets * sizeof(to->net[0]));
+	memcpy(to->share, from->share, from->shares * sizeof(to->share[0]));
 	copy_texts(&to->command.args, &from->command.args);
 	copy_texts(&to->command.env, &from->command.env);
 	memcpy((char *)&to->command + texts, (const char *)&from->command +

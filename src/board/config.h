@@ -105,7 +105,6 @@ struct config {
 	enum boot_format format;
 	bool unpack;
 	unsigned int initrds;
-	char initrd[CONFIG_MAX_INITRDS][CONFIG_PATH_MAX];
 	char cmdline[CONFIG_CMDLINE_MAX]; /* the user's words, joined */
 	bool cmdline_only;
 
@@ -118,14 +117,12 @@ struct config {
 	bool pit;
 
 	unsigned int consoles; /* 0: console[0] is there, stdio at a serial */
-	struct config_console console[CONFIG_MAX_CONSOLES];
 	bool testdev;
 
 	enum config_transport transport;
 	unsigned int disks;
-	struct config_disk disk[CONFIG_MAX_DISKS];
 	unsigned int nets;
-	struct config_net net[CONFIG_MAX_NETS];
+	unsigned int shares;
 	bool rng;
 	bool balloon;
 	char vsock[108]; /* socket path; "": none */
@@ -142,7 +139,10 @@ struct config {
 	char symbols[CONFIG_PATH_MAX]; /* "": the kernel's own */
 
 	/* Large, and seldom used: config_copy() leaves out what is not. */
-	unsigned int shares;
+	char initrd[CONFIG_MAX_INITRDS][CONFIG_PATH_MAX];
+	struct config_console console[CONFIG_MAX_CONSOLES];
+	struct config_disk disk[CONFIG_MAX_DISKS];
+	struct config_net net[CONFIG_MAX_NETS];
 	struct config_share share[CONFIG_MAX_SHARES];
 	struct config_command command;
 };
@@ -166,10 +166,10 @@ static inline unsigned int config_console_count(const struct config *cfg)
 	return cfg->consoles ? cfg->consoles : 1;
 }
 
-/* Does the machine have any virtio device? Without one it has no bus for them
- * either. */
 /* A tree of the host's is the guest's root: for a command, or an init. */
 bool config_has_root(const struct config *cfg);
+/* Does the machine have any virtio device? Without one it has no bus for them
+ * either. */
 bool config_has_virtio(const struct config *cfg);
 
 /* Checks what only the whole can show (a kernel is there, the keys fit
