@@ -114,7 +114,7 @@ static bool expand(char *name, size_t *used, const struct tables *t,
 {
 	const char *text = (const char *)t->tokens +
 			   le16_at(t->index + 2 * token);
-	size_t len = strlen(text); /* the zero behind all is the bound */
+	size_t len = strnlen(text, SYMBOL_NAME_MAX + 1);
 
 	if (len > SYMBOL_NAME_MAX - *used)
 		return false;

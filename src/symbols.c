@@ -19,9 +19,12 @@
 
 /* ---- the table ---- */
 
+/* A kernel has 5 MiB of them. */
+#define NAMES_MAX (64u << 20)
+
 static int make_room(struct symbols *s, size_t name)
 {
-	if (s->count == SYMBOLS_MAX)
+	if (s->count == SYMBOLS_MAX || s->names_len + name > NAMES_MAX)
 		return -E2BIG;
 	if (s->count == s->cap) {
 		size_t cap = s->cap ? 2 * s->cap : 4096;

@@ -233,10 +233,11 @@ static void end_hang(struct vireo_vm *vm, const char *why)
 {
 	if (!vm->hang)
 		vm->hang = why;
-	if (vm->samples++ == VCPU_SAMPLES) {
+	if (vm->samples == VCPU_SAMPLES) { /* and no more, whoever comes */
 		vm_request_end(vm, VIREO_DEADLINE, 0, vm->hang);
 		return;
 	}
+	vm->samples++;
 	pthread_mutex_lock(&vm->board_lock);
 	for (unsigned int i = 0; i < vm->cfg->cpus; i++)
 		vcpu_sample(&vm->vcpu[i]);

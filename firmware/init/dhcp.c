@@ -116,7 +116,8 @@ static void take_option(struct dhcp *d, uint8_t code, const uint8_t *value,
 		memcpy(&d->server, value, 4);
 }
 
-/* The type of an answer to us, or 0; the lease is then what it says. */
+/* The type of an answer to us, or 0; the lease and the server are then what it
+ * says. */
 static uint8_t take_packet(struct dhcp *d, const struct packet *p, size_t len)
 {
 	size_t end = len - offsetof(struct packet, options);
@@ -147,8 +148,18 @@ static uint8_t take_packet(struct dhcp *d, const struct packet *p, size_t len)
 	return type;
 }
 
-/* The type of the first answer, 0 after @ms without one, or -errno. */
-static int answer(struct dhcp *d, uint64_t ms)
+/* Is it what is waited for: an offer, or the word of the server that was asked?
+ * Other servers' answers come at any time. */
+static bool is_wanted(const struct dhcp *d, const struct dhcp *said,
+		      uint8_t type, bool asked)
+{
+	if (!asked)
+		return type == OFFER && said->lease.address;
+	return (type == ACK || type == NAK) && said->server == d->server;
+}
+
+/* The type of the first that is wanted, 0 after @ms without one, or -errno. */
+static int answer(struct dhcp *d, uint64_t ms, bool asked)
 {
 	uint64_t end = now_us() + ms * 1000;
 	struct packet p;
@@ -167,10 +178,13 @@ static int answer(struct dhcp *d, uint64_t ms)
 			continue;
 		n = SYS3(read, d->fd, &p, sizeof(p));
 		if (n >= (long)offsetof(struct packet, options)) {
-			uint8_t type = take_packet(d, &p, (size_t)n);
+			struct dhcp said = *d;
+			uint8_t type = take_packet(&said, &p, (size_t)n);
 
-			if (type)
-				return type;
+			if (!is_wanted(d, &said, type, asked))
+				continue;
+			*d = said;
+			return type;
 		}
 	}
 }
@@ -181,14 +195,12 @@ static int ask_once(struct dhcp *d, uint64_t ms)
 	int r = send_packet(d, DISCOVER);
 
 	if (r == 0)
-		r = answer(d, ms);
+		r = answer(d, ms, false);
 	if (r <= 0)
 		return r < 0 ? r : -EAGAIN;
-	if (r != OFFER || !d->lease.address)
-		return -EAGAIN;
 	r = send_packet(d, ASK);
 	if (r == 0)
-		r = answer(d, ms);
+		r = answer(d, ms, true);
 	if (r < 0)
 		return r;
 	return r == ACK && d->lease.address ? 0 : -EAGAIN;

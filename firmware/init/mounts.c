@@ -203,7 +203,8 @@ int mount_volumes(const struct conf *conf, const char **what)
 		*what = v + n + 1;
 		r = make_dirs(*what);
 		if (!r)
-			r = mount(tag, *what, "virtiofs", MS_NODEV, "");
+			r = mount(tag, *what, "virtiofs",
+				  MS_NODEV | MS_NOSUID, "");
 	}
 	return r;
 }

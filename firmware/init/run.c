@@ -16,7 +16,7 @@
 #include <linux/signal.h>
 #include <linux/wait.h>
 
-#define LIST_MAX 4096
+#define LIST_MAX 32768 /* the host gives 64 KiB of words at most */
 #define GROUPS_MAX 1024
 
 struct exec {

@@ -226,8 +226,13 @@ int64_t share_write(struct share *s, uint64_t handle, const struct iovec *iov,
 int share_drop_privilege(struct share *s, uint64_t handle)
 {
 	struct share_handle *h = file_handle(s, handle);
+	int flags = h ? fcntl(h->fd, F_GETFL) : -1;
 
-	return h ? share_owner_drop_setid(s, h->fd) : -EBADF;
+	if (s->cfg.read_only)
+		return -EROFS;
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	return share_owner_drop_setid(s, h->fd);
 }
 
 /* Closing a duplicate tells what closing would: some file systems (NFS) have

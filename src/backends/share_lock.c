@@ -39,17 +39,18 @@ static void drop(struct share *s, struct share_holder **at)
 	free(o);
 }
 
-/* A lock to write wants a file that is open to write, whichever of the owner's
- * files that is. */
+/* A lock to write wants a file that is open to write: as the guest has opened
+ * this one, or as it may be opened without any change. */
 static int open_for(struct share *s, const struct share_handle *h, bool whole)
 {
 	int flags = fcntl(h->fd, F_GETFL);
-	int fd = -EACCES;
+	int fd = -1;
 
 	if (flags < 0)
 		return -errno;
 	if (!whole && !s->cfg.read_only)
-		fd = share_reopen(s, h->fd, O_RDWR);
+		fd = openat(s->proc_fd, share_magic(h->fd).name,
+			    O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd >= 0 ? fd : share_reopen(s, h->fd, flags & O_ACCMODE);
 }
 
@@ -59,7 +60,7 @@ static int add(struct share *s, const struct share_handle *h,
 	struct share_holder *o;
 	int fd;
 
-	if (s->holders >= s->cached_max)
+	if (s->holders >= s->cached_max / 2)
 		return -ENOLCK;
 	o = calloc(1, sizeof(*o));
 	if (!o)

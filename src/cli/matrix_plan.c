@@ -74,7 +74,8 @@ static bool has_item(const char *value, const char *item)
 		    (open || !value[len] || value[len] == ','))
 			return true;
 		value = strchr(value, ',');
-		value += value ? 1 : 0;
+		if (value)
+			value++;
 	}
 	return false;
 }

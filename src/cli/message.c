@@ -7,17 +7,23 @@
 #include <unistd.h>
 
 /* A guest may have chosen the words: what would steer a terminal becomes '?'.
- * 0xc2 begins the second set of control characters in UTF-8. */
+ * 0x80 to 0x9f are control characters too: by themselves in 8-bit terminals,
+ * behind 0xc2 in UTF-8. Behind others above 0x7f they belong to a letter. */
 static void make_harmless(char *text)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		bool second = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+	unsigned char before = 0;
 
-		if ((*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f ||
-		    second)
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		unsigned char own = *c;
+		bool second = own >= 0x80 && own < 0xa0 &&
+			      (before < 0x80 || before == 0xc2);
+
+		if ((own < ' ' && own != '\n' && own != '\t') ||
+		    own == 0x7f || second)
 			*c = '?';
-		if (second)
-			*++c = '?';
+		if (second && before == 0xc2)
+			c[-1] = '?';
+		before = own;
 	}
 }
 

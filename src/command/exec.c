@@ -15,7 +15,7 @@ struct exec {
 	struct exec *next; /* guarded by all->lock */
 	uint32_t number;
 	struct session *session;     /* owned */
-	struct loop_source *patience; /* until it has started */
+	struct loop_source *patience; /* with a guest that does not start it */
 	void (*ended)(void *ctx, const struct command_end *end);
 	void *ctx;
 };
@@ -80,13 +80,6 @@ int execs_dial(struct execs *all, uint32_t number, unsigned int which)
 
 /* ---- one of them ---- */
 
-static void on_started(void *ctx)
-{
-	struct exec *x = ctx;
-
-	loop_arm(x->patience, 0);
-}
-
 static void on_ended(void *ctx, const struct command_end *end)
 {
 	struct exec *x = ctx;
@@ -98,7 +91,7 @@ static void on_patience(void *ctx, uint32_t events)
 {
 	struct exec *x = ctx;
 
-	if (!session_started_us(x->session))
+	if (!session_started_us(x->session) && !session_has_ended(x->session))
 		session_give_up(x->session, 125, "guest-error",
 				"the guest has not started it in a minute");
 }
@@ -108,8 +101,7 @@ static int open_session(struct exec *x, const struct exec_order *order,
 {
 	const struct session_host host = {
 		.in = order->in, .out = order->out, .err = order->err,
-		.loop = x->all->loop, .started = on_started,
-		.ended = on_ended, .ctx = x,
+		.loop = x->all->loop, .ended = on_ended, .ctx = x,
 		.ends_with_words = true,
 	};
 	char *bytes;

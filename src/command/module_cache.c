@@ -2,8 +2,8 @@
 /*
  * See module_cache.h. What base/cache.h keeps of a folder and a list of names:
  *
- *	count   le32, then for each module: le32 its name's length, le32 its
- *	        own, name, module
+ *	count   le32, then for each module: le32 each the length of its name,
+ *	        of its file's and of itself, a stamp of the file, then these
  *	sum     le32, CRC-32C of all before it
  */
 #include "command/module_cache.h"
@@ -21,7 +21,7 @@
 #include "base/fd.h"
 #include "base/num.h"
 
-#define FORM      "vireo modules 2"
+#define FORM      "vireo modules 3"
 #define LEN_MAX   (64 * MIB)
 #define FILES_MAX 16
 #define COUNT_MAX 256u
@@ -92,23 +92,48 @@ static bool take_number(struct rest *r, uint32_t *n)
 	return at != NULL;
 }
 
+/* What changes with a file. */
+static uint32_t stamp_of(const char *path)
+{
+	struct stat st;
+	char text[96];
+	int len;
+
+	if (stat(path, &st) < 0)
+		return 0;
+	len = snprintf(text, sizeof(text), "%lld %lld.%09ld %llu",
+		       (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+		       st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
+	return crc32c(0, (const uint8_t *)text, (size_t)len);
+}
+
+static char *take_text(struct rest *r, uint32_t len)
+{
+	const uint8_t *at = take(r, len);
+
+	return at ? strndup((const char *)at, len) : NULL;
+}
+
+/* False: it is not whole, or its file is another one by now. */
 static bool take_module(struct rest *r, struct module *m)
 {
-	uint32_t name_len, len;
-	const uint8_t *name, *bytes;
+	uint32_t name_len, path_len, len, stamp;
+	const uint8_t *bytes;
 
-	if (!take_number(r, &name_len) || !take_number(r, &len))
+	if (!take_number(r, &name_len) || !take_number(r, &path_len) ||
+	    !take_number(r, &len) || !take_number(r, &stamp))
 		return false;
-	name = take(r, name_len);
-	bytes = name ? take(r, len) : NULL;
-	if (!bytes || !len)
+	m->name = take_text(r, name_len);
+	m->path = take_text(r, path_len);
+	bytes = take(r, len);
+	if (!m->name || !m->path || !bytes || !len ||
+	    stamp != stamp_of(m->path))
 		return false;
-	m->name = strndup((const char *)name, name_len);
 	m->bytes = malloc(len);
 	m->len = len;
 	if (m->bytes)
 		memcpy(m->bytes, bytes, len);
-	return m->name && m->bytes;
+	return m->bytes;
 }
 
 static bool parse(struct modules *out, const uint8_t *bytes, size_t len)
@@ -165,22 +190,28 @@ static int put_number(int fd, uint32_t *sum, size_t n)
 	return put(fd, sum, &wire, sizeof(wire));
 }
 
+static int write_module(int fd, uint32_t *sum, const struct module *m)
+{
+	const size_t name = strlen(m->name), path = strlen(m->path);
+	const size_t numbers[] = { name, path, m->len, stamp_of(m->path) };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers) && !r; i++)
+		r = put_number(fd, sum, numbers[i]);
+	if (!r)
+		r = put(fd, sum, m->name, name);
+	if (!r)
+		r = put(fd, sum, m->path, path);
+	return r ? r : put(fd, sum, m->bytes, m->len);
+}
+
 static int write_all(int fd, const struct modules *m)
 {
 	uint32_t sum = 0, unused = 0;
 	int r = put_number(fd, &sum, m->count);
 
-	for (size_t i = 0; i < m->count && !r; i++) {
-		size_t name_len = strlen(m->list[i].name);
-
-		r = put_number(fd, &sum, name_len);
-		if (!r)
-			r = put_number(fd, &sum, m->list[i].len);
-		if (!r)
-			r = put(fd, &sum, m->list[i].name, name_len);
-		if (!r)
-			r = put(fd, &sum, m->list[i].bytes, m->list[i].len);
-	}
+	for (size_t i = 0; i < m->count && !r; i++)
+		r = write_module(fd, &sum, &m->list[i]);
 	return r ? r : put_number(fd, &unused, sum);
 }
 

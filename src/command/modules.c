@@ -281,13 +281,16 @@ static int take(struct modules *out, const struct index *ix, const char *name,
 	if (r == 0) {
 		needs = depends(&m);
 		m.name = strdup(name);
-		r = m.name ? 0 : err_set(err, -ENOMEM, "out of memory");
+		m.path = strdup(path);
+		if (!m.name || !m.path)
+			r = err_set(err, -ENOMEM, "out of memory");
 	}
 	if (r == 0 && needs)
 		r = take_all(out, ix, needs, depth + 1, err);
 	free(needs);
 	if (r < 0) {
 		free(m.name);
+		free(m.path);
 		free(m.bytes);
 		return r;
 	}
@@ -325,6 +328,7 @@ void modules_finish(struct modules *m)
 {
 	for (size_t i = 0; i < m->count; i++) {
 		free(m->list[i].name);
+		free(m->list[i].path);
 		free(m->list[i].bytes);
 	}
 	free(m->list);

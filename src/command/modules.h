@@ -13,6 +13,7 @@
 
 struct module {
 	char *name;
+	char *path; /* where it was found */
 	uint8_t *bytes; /* an ELF file */
 	size_t len;
 };

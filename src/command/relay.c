@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,22 @@ static size_t step_of(int fd)
 							     ATOMIC;
 }
 
+/* Without waiting, where that can be said for this one call; see
+ * session.c for the rest. */
+static ssize_t take(const struct relay *r, void *bytes, size_t len)
+{
+	ssize_t n = recv(r->from, bytes, len, MSG_DONTWAIT);
+
+	return n < 0 && errno == ENOTSOCK ? read(r->from, bytes, len) : n;
+}
+
+static ssize_t give(const struct relay *r, const void *bytes, size_t len)
+{
+	ssize_t n = send(r->to, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return n < 0 && errno == ENOTSOCK ? write(r->to, bytes, len) : n;
+}
+
 static int write_out(struct relay *r, const uint8_t *bytes, size_t len,
 		     size_t step)
 {
@@ -43,7 +60,7 @@ static int write_out(struct relay *r, const uint8_t *bytes, size_t len,
 
 		if (!wait_for(r, r->to, POLLOUT))
 			return -ECANCELED;
-		n = write(r->to, bytes, min_u64(len, step));
+		n = give(r, bytes, min_u64(len, step));
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;
 		if (n <= 0)
@@ -64,7 +81,7 @@ static void *run(void *arg)
 	int e = 0;
 
 	while (e == 0 && wait_for(r, r->from, POLLIN)) {
-		n = read(r->from, r->buf, sizeof(r->buf));
+		n = take(r, r->buf, sizeof(r->buf));
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -38,6 +39,7 @@ struct session {
 	size_t order_at; /* from here on it is still to be sent */
 	unsigned int cols; /* of its terminal; 0: not known */
 	unsigned int rows;
+	int signal; /* that came before it could be told; 0: none */
 	bool known, told, out_of_memory;
 	struct command_end end;
 	char detail[LINE_MAX_LEN + 128];
@@ -70,6 +72,23 @@ static void tell_start(struct session *s)
 		s->host.started(s->host.ctx);
 }
 
+/* What the host's side of a stream did not take is not a success. A reader that
+ * went away is the command's own business: it has been told by SIGPIPE. */
+static void heed_streams(struct session *s)
+{
+	static const char *const names[] = { "input", "output", "error" };
+
+	for (int i = 1; i < 3 && s->end.status == 0; i++) {
+		int error = s->relay[i].started ? s->relay[i].error : 0;
+
+		if (!error || error == -EPIPE || error == -ECANCELED)
+			continue;
+		snprintf(s->detail, sizeof(s->detail), "standard %s: %s",
+			 names[i], strerror(-error));
+		s->end = (struct command_end){ 120, "host-error", s->detail };
+	}
+}
+
 /* Loop thread. */
 static void tell_if_done(struct session *s)
 {
@@ -77,6 +96,8 @@ static void tell_if_done(struct session *s)
 
 	pthread_mutex_lock(&s->lock);
 	tell = s->known && !s->told && streams_done(s);
+	if (tell)
+		heed_streams(s);
 	s->told = s->told || tell;
 	pthread_mutex_unlock(&s->lock);
 	if (tell)
@@ -173,6 +194,14 @@ static void send_size(struct session *s)
 		send_line(s, line);
 }
 
+static void send_signal(struct session *s, int number)
+{
+	char line[32];
+
+	snprintf(line, sizeof(line), "signal %d\n", number);
+	send_line(s, line);
+}
+
 /* Lock held; as much of the order as there is room for. True: all is out. */
 static bool send_order(struct session *s)
 {
@@ -189,6 +218,9 @@ static bool send_order(struct session *s)
 		s->order_at += (size_t)n;
 	}
 	send_size(s);
+	if (s->signal)
+		send_signal(s, s->signal);
+	s->signal = 0;
 	return true;
 }
 
@@ -199,12 +231,15 @@ void session_say(struct session *s, const char *line)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* The last of those that come too early is told later. */
 void session_signal(struct session *s, int number)
 {
-	char line[32];
-
-	snprintf(line, sizeof(line), "signal %d\n", number);
-	session_say(s, line);
+	pthread_mutex_lock(&s->lock);
+	if (s->words >= 0 && s->order_at == s->order_len)
+		send_signal(s, number);
+	else
+		s->signal = number;
+	pthread_mutex_unlock(&s->lock);
 }
 
 void session_resize(struct session *s, unsigned int cols, unsigned int rows)
@@ -253,7 +288,21 @@ static int dial_words(struct session *s, int ours)
 	return r;
 }
 
-/* Ours blocks: it is a thread's. */
+/* Somebody's stream, for a thread that must not wait in it: others may take
+ * what poll() has seen. A pipe or a terminal is opened once more, so that only
+ * ours does not block; where that is not allowed, it is a duplicate. */
+static int own_stream(int fd, int mode)
+{
+	struct stat st;
+	char path[32];
+	int own = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd)))
+		own = open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
 static int dial_stream(struct session *s, unsigned int i, int ours)
 {
 	int own;
@@ -262,7 +311,7 @@ static int dial_stream(struct session *s, unsigned int i, int ours)
 		close(ours);
 		return 0;
 	}
-	own = fcntl(s->fd[i], F_DUPFD_CLOEXEC, 3);
+	own = own_stream(s->fd[i], i == 0 ? O_RDONLY : O_WRONLY);
 	if (own < 0) {
 		close(ours);
 		return -errno;
@@ -371,6 +420,8 @@ void session_give_up(struct session *s, int status, const char *verdict,
 	bool tell;
 
 	pthread_mutex_lock(&s->lock);
+	if (!s->told && !streams_done(s))
+		s->known = false; /* some of what it wrote will not come */
 	set_end(s, status, verdict, detail);
 	tell = !s->told;
 	s->told = true;

@@ -33,7 +33,7 @@ struct command_end {
 	int status;          /* to exit with */
 	const char *verdict; /* "exited", "killed", "out-of-memory",
 			      * "not-found", "not-executable", "guest-error",
-			      * "vm-ended" */
+			      * "host-error", "vm-ended" */
 	const char *detail;  /* "" or a sentence */
 };
 
@@ -63,6 +63,7 @@ int session_dial(struct session *s, unsigned int which);
 
 /* A line for the guest; lost when it has not connected. */
 void session_say(struct session *s, const char *line);
+/* Before the guest has connected it is kept, the last of several. */
 void session_signal(struct session *s, int number);
 /* The size of its terminal, now and when it starts. */
 void session_resize(struct session *s, unsigned int cols, unsigned int rows);

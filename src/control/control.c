@@ -2,6 +2,7 @@
 #include "control/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ struct control {
 	int base;    /* owned */
 	int stop_fd; /* owned eventfd */
 	_Atomic bool console; /* somebody has it */
-	bool deaf;   /* there are no descriptors for connections */
+	int spare;   /* owned: for a connection when there is no other */
+	bool deaf;   /* there is not even that one */
 	struct connection connection[MAX_CONNECTIONS];
 };
 
@@ -54,6 +56,7 @@ static int open_all(struct control *c, const char *directory, const char *name)
 {
 	int r;
 
+	c->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	c->stop_fd = fd_event_create();
 	if (c->stop_fd < 0)
 		return c->stop_fd;
@@ -148,15 +151,38 @@ static struct connection *find_free(struct control *c)
 	return found;
 }
 
+static int accept_one(struct control *c)
+{
+	return accept4(c->runtime.listen, NULL, NULL,
+		       SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* Who polls must not be called again and again for one that waits: it is sent
+ * away, and later ones find more. */
+static void accept_without_room(struct control *c)
+{
+	int fd = -1;
+
+	if (c->spare >= 0) {
+		fd_close(&c->spare);
+		fd = accept_one(c);
+	}
+	c->deaf = fd < 0 && errno != EAGAIN;
+	if (fd >= 0)
+		exchange_refuse(fd, 503, "no more descriptors");
+	fd_close(&fd);
+	c->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void control_serve(struct control *c, struct vireo_vm *vm)
 {
 	struct connection *n = find_free(c);
-	int fd = accept4(c->runtime.listen, NULL, NULL,
-			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept_one(c);
 
-	if (fd < 0) { /* who polls must not be called again and again */
-		c->deaf = errno == EMFILE || errno == ENFILE ||
-			  errno == ENOMEM || errno == ENOBUFS;
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		    errno == ENOBUFS)
+			accept_without_room(c);
 		return;
 	}
 	if (!n) {
@@ -196,6 +222,7 @@ void control_close(struct control **control)
 	control_hang_up(c);
 	runtime_release(&c->runtime);
 	fd_close(&c->base);
+	fd_close(&c->spare);
 	fd_close(&c->stop_fd);
 	free(c);
 	*control = NULL;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,7 +112,8 @@ static unsigned int files(const struct fixture *f, char path[320])
 static void what_was_found_is_found_again(void **state)
 {
 	struct fixture *f = *state;
-	char path[320];
+	char path[320], module[80];
+	struct timespec times[2];
 	struct stat st;
 
 	find(f);
@@ -119,8 +121,13 @@ static void what_was_found_is_found_again(void **state)
 	assert_int_equal(files(f, path), 1);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	/* the modules themselves are not looked at any more */
-	write_file(f->dir, "one.ko", ELF "another");
+	/* what is in the modules is not looked at any more */
+	snprintf(module, sizeof(module), "%s/one.ko", f->dir);
+	assert_int_equal(stat(module, &st), 0);
+	write_file(f->dir, "one.ko", ELF "the tsrif");
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	assert_int_equal(utimensat(AT_FDCWD, module, times, 0), 0);
 	find(f);
 	assert_module(f, 0, ELF "the first");
 	assert_module(f, 1, ELF "the second");
@@ -154,6 +161,17 @@ static void a_folder_that_changed_is_looked_at_anew(void **state)
 	write_file(f->dir, "modules.dep", "one.ko:\ntwo.ko:\n");
 	find(f);
 	assert_module(f, 0, ELF "another");
+}
+
+static void a_module_that_changed_is_found_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	find(f);
+	write_file(f->dir, "two.ko", ELF "another one");
+	find(f);
+	assert_module(f, 0, ELF "the first");
+	assert_module(f, 1, ELF "another one");
 }
 
 static void without_a_folder_nothing_is_kept(void **state)
@@ -267,6 +285,7 @@ int main(void)
 		T(what_was_found_is_found_again),
 		T(modules_of_a_build_tree_are_not_kept),
 		T(a_folder_that_changed_is_looked_at_anew),
+		T(a_module_that_changed_is_found_anew),
 		T(without_a_folder_nothing_is_kept),
 		T(an_error_is_the_finders),
 		T(damage_is_not_believed),

@@ -191,10 +191,10 @@ static void the_order_comes_before_any_word(void **state)
 	begin(f, false);
 	session_order(f->session, strdup("order 3\nabc"), 11);
 	session_resize(f->session, 80, 24);
-	session_signal(f->session, 15); /* nobody is there yet: lost */
+	session_signal(f->session, 15); /* nobody is there yet: kept */
 	dial(f, 0);
 	session_signal(f->session, 2);
-	hears(f, "order 3\nabcsize 80 24\nsignal 2\n");
+	hears(f, "order 3\nabcsize 80 24\nsignal 15\nsignal 2\n");
 	session_resize(f->session, 100, 30);
 	hears(f, "size 100 30\n");
 }
@@ -286,6 +286,40 @@ static void it_is_given_up_once(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* What it wrote before is not with us, and never will be. */
+static void a_status_without_its_output_is_no_status(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, false);
+	dial(f, 0);
+	dial(f, 2);
+	says(f, "exited 0\n");
+	while (!session_has_ended(f->session))
+		usleep(1000);
+	session_give_up(f->session, 116, "vm-ended", "why");
+	ends_with(f, 116, "vm-ended");
+}
+
+static void output_that_nobody_could_take_is_no_success(void **state)
+{
+	struct fixture *f = *state;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct session_host host = { .in = -1, .out = full, .err = -1,
+				     .loop = f->loop, .ended = on_ended,
+				     .ctx = f };
+
+	assert_true(full >= 0);
+	assert_int_equal(session_create(&f->session, &host, NULL), 0);
+	close(full);
+	dial(f, 0);
+	dial(f, 2);
+	assert_int_equal(write(f->guest[2], "text", 4), 4);
+	says(f, "exited 0\n");
+	ends_with(f, 120, "host-error");
+	assert_non_null(strstr(f->detail, "standard output: No space"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +334,8 @@ int main(void)
 		T(words_may_end_without_an_end),
 		T(where_words_are_all_their_end_is_the_end),
 		T(it_is_given_up_once),
+		T(a_status_without_its_output_is_no_status),
+		T(output_that_nobody_could_take_is_no_success),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -242,7 +242,7 @@ static void D908_owners_of_locks_have_a_limit(void **state)
 	h = open_a(t, O_RDWR);
 	for (n = 0; lock(t, h, n, F_RDLCK, 0, ALL) == 0; n++)
 		assert_true(n < 100);
-	assert_int_equal(n, 16);
+	assert_int_equal(n, 8);
 	assert_int_equal(lock(t, h, n, F_RDLCK, 0, ALL), -ENOLCK);
 	assert_int_equal(lock_whole(t, h, 1, F_RDLCK), -ENOLCK);
 	assert_int_equal(lock(t, h, 3, F_RDLCK, 0, 5), 0);

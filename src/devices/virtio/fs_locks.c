@@ -25,6 +25,7 @@ struct fs_locks {
 	struct virtio *v;
 	struct share *share;
 	struct loop_source *timer;
+	bool soon; /* it comes as soon as it can: not to be put off */
 	unsigned int most;
 
 	pthread_mutex_t lock; /* guards what follows */
@@ -39,8 +40,15 @@ struct fs_locks {
 static void arm(struct fs_locks *l, uint64_t ns)
 {
 	l->pause_ns = ns;
+	l->soon = l->running && l->first && ns == SOON_NS;
 	if (l->running)
 		loop_arm(l->timer, l->first ? ns : 0);
+}
+
+static void arm_soon(struct fs_locks *l)
+{
+	if (!l->soon)
+		arm(l, SOON_NS);
 }
 
 static void answer(struct fs_locks *l, const struct waiter *w, int r)
@@ -73,6 +81,7 @@ static void on_timer(void *ctx, uint32_t events)
 	struct waiter **at = &l->first;
 
 	pthread_mutex_lock(&l->lock);
+	l->soon = false;
 	while (l->running && *at) {
 		int r = share_lock(l->share, &(*at)->lock);
 
@@ -161,7 +170,7 @@ void fs_locks_try(struct fs_locks *l)
 	if (!l)
 		return;
 	pthread_mutex_lock(&l->lock);
-	arm(l, SOON_NS);
+	arm_soon(l);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -201,7 +210,7 @@ static int64_t wait_for(const struct fs_call *call, const struct share_lock *lk)
 			at = &(*at)->next;
 		*at = w;
 		l->count++;
-		arm(l, SOON_NS);
+		arm_soon(l);
 	}
 	pthread_mutex_unlock(&l->lock);
 	if (!room)
