@@ -105,13 +105,18 @@ static bool take_streams(const struct process *p)
 /*
  * In the run's process. It is in a group of its own, so that what a terminal
  * sends comes once, from us; and it does not outlive us: SIGQUIT ends a VM.
- * The signals stay blocked until it has its own descriptor for them.
+ * The signals stay blocked until it has its own descriptor for them. A job in
+ * the background ignores SIGQUIT; a run must not.
  */
 static int be_run(struct matrix *m, unsigned int index)
 {
-	sigset_t child;
+	sigset_t child, quit;
 
 	setpgid(0, 0);
+	sigemptyset(&quit);
+	sigaddset(&quit, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &quit, NULL);
+	signal(SIGQUIT, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 	if (getppid() != m->self)
 		return EXIT_STOPPED;
