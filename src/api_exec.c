@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api.h"
 #include "base/fd.h"
 #include "board/keys.h"
-#include "vireo.h"
-#include "vm.h"
 
 struct vireo_exec {
 	struct exec *exec; /* owned */
@@ -22,20 +21,6 @@ struct vireo_exec {
 	bool ended;
 	struct vireo_end end;
 };
-
-static int fail(struct vireo_error *out, int error, const struct err *why)
-{
-	int code = error == -EINVAL ? VIREO_EINVAL :
-		   error == -EBUSY  ? VIREO_ESTATE :
-				      VIREO_EHOST;
-
-	if (out) {
-		out->code = code;
-		snprintf(out->key, sizeof(out->key), "%s", why->key);
-		snprintf(out->text, sizeof(out->text), "%s", why->text);
-	}
-	return code;
-}
 
 /* Loop thread. */
 static void on_ended(void *ctx, const struct command_end *end)
@@ -125,12 +110,12 @@ int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
 		r = err_set(&why, vm && out ? -EBUSY : -EINVAL, "%s",
 			    vm && out ? "the VM does not run a command" :
 					"an argument is NULL");
-		return fail(err, r, &why);
+		return api_fail(err, api_code(r), &why);
 	}
 	*out = NULL;
 	x = calloc(1, sizeof(*x));
 	if (!x)
-		return fail(err, err_set(&why, -ENOMEM, "out of memory"), &why);
+		return api_fail_text(err, VIREO_EHOST, "out of memory");
 	pthread_mutex_init(&x->lock, NULL);
 	vm_init_condition(&x->changed);
 	x->event_fd = fd_event_create();
@@ -139,7 +124,7 @@ int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
 			      start(x, vm, options, &why);
 	if (r < 0) {
 		vireo_exec_destroy(&x);
-		return fail(err, r, &why);
+		return api_fail(err, api_code(r), &why);
 	}
 	*out = x;
 	return 0;
