@@ -219,6 +219,220 @@ VIREO_API void vireo_stop(struct vireo_vm *vm);
 /* Stops the VM when it runs, joins its threads and frees everything. */
 VIREO_API void vireo_destroy(struct vireo_vm **vm);
 
+/* ---- guest memory ---- */
+
+/*
+ * Addresses are guest-physical, sizes in bytes. The guest, its devices and
+ * these functions use the same memory at once: who needs a consistent view
+ * pauses the VM. From vireo_create() on, by any thread, in callbacks too.
+ * VIREO_EINVAL: a byte of the range is no memory, and nothing was copied;
+ * VIREO_ESTATE: the machine is being built anew, or could not be.
+ *
+ *   uint32_t answer;
+ *
+ *   if (vireo_memory_read(vm, 0x1000, &answer, sizeof(answer)) == 0)
+ *           printf("%u\n", answer);
+ */
+
+struct vireo_region {
+	uint64_t gpa;
+	uint64_t size;
+	bool read_only; /* for the guest */
+	bool lent;      /* by vireo_config_map_memory() */
+};
+
+/* The @index-th region, by address; VIREO_EINVAL past the last. */
+VIREO_API int vireo_memory_region(struct vireo_vm *vm, size_t index,
+				  struct vireo_region *region);
+VIREO_API int vireo_memory_read(struct vireo_vm *vm, uint64_t gpa, void *buf,
+				size_t len);
+/* Memory that is read-only for the guest is so here: VIREO_EINVAL. */
+VIREO_API int vireo_memory_write(struct vireo_vm *vm, uint64_t gpa,
+				 const void *buf, size_t len);
+VIREO_API int vireo_memory_fill(struct vireo_vm *vm, uint64_t gpa,
+				uint8_t byte, uint64_t len);
+/* A CRC-32C, to tell whether memory has changed: it finds accidents,
+ * not a guest that wants to deceive. */
+VIREO_API int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa,
+				    uint64_t len, uint32_t *sum);
+
+/* Whose memory it is: @fd (from @offset on) or, with @fd -1, at @addr in this
+ * process, where it has to stay until the VM is destroyed. */
+struct vireo_memory_map {
+	size_t size; /* sizeof(struct vireo_memory_map) */
+	uint64_t gpa;
+	uint64_t length;
+	int fd; /* a memfd with F_SEAL_SHRINK; duplicated */
+	uint64_t offset;
+	void *addr;
+	bool read_only; /* what the guest writes there is lost */
+};
+
+/*
+ * Lends memory to the guest, beside its RAM: it is not told where, and virtio
+ * devices do not reach it. All numbers are multiples of 4096. It lies at 4 GiB
+ * or higher and above the RAM, or within [0xe0200000, 0xfeb00000). At most 16.
+ * Where it cannot be is seen by vireo_create(). VIREO_EINVAL: a number is
+ * wrong, or the file too short, or may be shortened.
+ */
+VIREO_API int vireo_config_map_memory(struct vireo_config *cfg,
+				      const struct vireo_memory_map *map,
+				      struct vireo_error *err);
+
+/* ---- the caller's own devices ---- */
+
+/*
+ * They are added to a configuration, and every machine that is made of it has
+ * them; strings and structs are copied, descriptors duplicated. At most 16 of
+ * each kind. Form and range are checked at once (VIREO_EINVAL, with the name of
+ * the device as the error's key), that there is room for them by
+ * vireo_create().
+ *
+ * Callbacks run on threads of the VM. They may call vireo_memory_...(),
+ * vireo_irq_set(), vireo_virtio_set_config(), vireo_request_...(),
+ * vireo_power_button() and vireo_stop(); functions that wait for the VM refuse
+ * there (VIREO_ESTATE), and vireo_destroy() does nothing. One that blocks keeps
+ * its vCPU, or the VM's other devices, waiting. None comes after
+ * vireo_destroy(), and none may end by longjmp() or an exception.
+ */
+
+/* A window of registers. Accesses are of 1, 2, 4 or 8 bytes within it, and
+ * never two at once for one device: on the thread of the vCPU. */
+struct vireo_device {
+	size_t size;      /* sizeof(struct vireo_device) */
+	const char *name; /* 1 to 31 bytes, in messages */
+	bool port;        /* I/O ports, else memory: the places where memory
+			   * can be lent */
+	uint64_t base;
+	uint64_t length;
+	/* NULL: reads give all ones, writes are lost. */
+	uint64_t (*read)(void *ctx, uint64_t off, unsigned int len);
+	void (*write)(void *ctx, uint64_t off, unsigned int len,
+		      uint64_t value);
+	/* The machine is new: in vireo_create(), and at each of its resets. May
+	 * be NULL. */
+	void (*reset)(void *ctx);
+	void *ctx;
+};
+
+/*
+ *   struct vireo_device counter = {
+ *           .size = sizeof(counter), .name = "counter",
+ *           .base = 0xe0200000, .length = 4096,
+ *           .read = count, .ctx = &n,
+ *   };
+ *   vireo_config_add_device(cfg, &counter, &err);
+ */
+VIREO_API int vireo_config_add_device(struct vireo_config *cfg,
+				      const struct vireo_device *device,
+				      struct vireo_error *err);
+
+/* A write by the guest that becomes a signal of an eventfd, without leaving the
+ * kernel; no device sees it. */
+struct vireo_doorbell {
+	size_t size; /* sizeof(struct vireo_doorbell) */
+	int fd;      /* duplicated */
+	bool port;
+	uint64_t addr;
+	uint32_t length; /* of the write: 1, 2, 4, 8; 0: any */
+	bool has_match;  /* only writes of this value */
+	uint64_t match;
+};
+
+VIREO_API int vireo_config_add_doorbell(struct vireo_config *cfg,
+					const struct vireo_doorbell *doorbell,
+					struct vireo_error *err);
+
+/* Each signal of the eventfd @fd (duplicated) is an edge on interrupt @line,
+ * without a system call of the VM's. Lines that can be free are 3, 5 to 7, 10
+ * to 12, 14, 15 and 20 to 23 (and 16 to 19 without PCI devices). */
+VIREO_API int vireo_config_add_irq_fd(struct vireo_config *cfg,
+				      unsigned int line, int fd,
+				      struct vireo_error *err);
+
+/* The level of an interrupt line that no device of the machine's and no
+ * descriptor has. Any thread. VIREO_EINVAL, VIREO_ESTATE. */
+VIREO_API int vireo_irq_set(struct vireo_vm *vm, unsigned int line,
+			    bool level);
+
+/* A call of the guest's: it lies in its RAM, below 4 GiB and aligned to 8, in
+ * little endian; the guest writes its address, four bytes, to the channel's
+ * port. The port reads 0x6f726976. */
+struct vireo_hypercall {
+	uint64_t number;
+	uint64_t arg[6];
+	uint64_t result; /* for the guest; 0 before */
+};
+
+/* @fn gets a copy of each call, on the vCPU's thread, and fills its result. One
+ * channel; setting it again replaces it. @port: four from there on. */
+VIREO_API int vireo_config_set_hypercall(
+	struct vireo_config *cfg, uint16_t port,
+	void (*fn)(void *ctx, struct vireo_hypercall *call), void *ctx,
+	struct vireo_error *err);
+
+/* ---- the caller's own virtio devices ---- */
+
+struct vireo_request;
+
+struct vireo_virtio {
+	size_t size;       /* sizeof(struct vireo_virtio) */
+	const char *name;  /* 1 to 31 bytes, in messages */
+	unsigned int type; /* 1 to 63; virtio 1.2, 5 */
+	uint64_t features; /* the type's own, bits 0 to 23 and 50 to 63 */
+	unsigned int queues;     /* 1 to 64 */
+	unsigned int queue_size; /* a power of two up to 1024; 0: 256 */
+	const void *config;      /* the configuration space at first */
+	size_t config_size;      /* at most 1024 */
+	/* The driver writes there; nothing is stored unless you do. NULL. */
+	void (*config_write)(void *ctx, uint32_t off, unsigned int len,
+			     uint64_t value);
+	/* The driver is there, having chosen these features. NULL. */
+	void (*ready)(void *ctx, uint64_t features);
+	/* A request, to be given back by vireo_request_done(): in here or
+	 * whenever it is done, by any thread. Runs on the VM's I/O thread. */
+	void (*request)(void *ctx, struct vireo_request *request);
+	/* The driver has reset the device, or the machine is a new one:
+	 * requests that are out are void. NULL. */
+	void (*reset)(void *ctx);
+	void *ctx;
+};
+
+/* 0 and up: the device's number, for vireo_virtio_set_config(). It is attached
+ * as key "transport" says. */
+VIREO_API int vireo_config_add_virtio(struct vireo_config *cfg,
+				      const struct vireo_virtio *device,
+				      struct vireo_error *err);
+
+/* Changes a part of the configuration space and tells the driver. Any thread.
+ * VIREO_EINVAL: no such device, or part. */
+VIREO_API int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device,
+				      uint32_t off, const void *bytes,
+				      uint32_t len);
+
+/* Which queue it came by, and how many bytes of it the device may read, and
+ * write. The guest's lengths: bound what you do with them. */
+VIREO_API unsigned int
+vireo_request_queue(const struct vireo_request *request);
+VIREO_API uint64_t
+vireo_request_readable(const struct vireo_request *request);
+VIREO_API uint64_t
+vireo_request_writable(const struct vireo_request *request);
+
+/* Copies; a guest may change its bytes meanwhile: read once, check the copy.
+ * VIREO_EINVAL: they are not all there. VIREO_ESTATE: the request is void, by a
+ * reset or the VM's end; it is to be given back all the same. One that the VM's
+ * pause has made void comes again. */
+VIREO_API int vireo_request_read(struct vireo_request *request, uint64_t off,
+				 void *buf, size_t len);
+VIREO_API int vireo_request_write(struct vireo_request *request, uint64_t off,
+				  const void *buf, size_t len);
+
+/* The request is answered by the first @written bytes of its writable part. It
+ * is not yours any more. Also after vireo_destroy(). */
+VIREO_API void vireo_request_done(struct vireo_request *request,
+				  uint64_t written);
+
 /* ---- further commands in a VM that runs one ---- */
 
 struct vireo_exec;

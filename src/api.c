@@ -46,6 +46,8 @@ int api_code(int error)
 	}
 }
 
+#define CALLED_BACK "not in a callback of this VM"
+
 const char *vireo_version(void)
 {
 	return VIREO_VERSION;
@@ -73,14 +75,17 @@ int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
 		 struct vireo_error *err)
 {
 	struct err why = { 0 };
+	struct vm_fds given;
 	int r;
 
 	if (!out || !cfg)
 		return api_fail_text(err, VIREO_EINVAL, "an argument is NULL");
 	*out = NULL;
+	given = cfg->fds;
+	given.extras = cfg->extras;
 	r = config_check(&cfg->typed, &why);
 	if (!r)
-		r = vm_create(out, &cfg->typed, &cfg->log, &cfg->fds, &why);
+		r = vm_create(out, &cfg->typed, &cfg->log, &given, &why);
 	return r < 0 ? api_fail(err, create_code(r, &why), &why) : 0;
 }
 
@@ -91,14 +96,20 @@ int vireo_start(struct vireo_vm *vm, struct vireo_error *err)
 
 	if (!vm)
 		return api_fail_text(err, VIREO_EINVAL, "an argument is NULL");
+	if (vm_is_own_thread(vm))
+		return api_fail_text(err, VIREO_ESTATE, CALLED_BACK);
 	r = vm_start(vm, &why);
 	return r < 0 ? api_fail(err, api_code(r), &why) : 0;
 }
 
 int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 {
-	int r = vm ? vm_wait(vm, timeout_ms, end) : -EINVAL;
+	int r = vm ? 0 : -EINVAL;
 
+	if (vm && timeout_ms && vm_is_own_thread(vm))
+		r = -EBUSY;
+	if (!r)
+		r = vm_wait(vm, timeout_ms, end);
 	return r < 0 ? api_code(r) : 0;
 }
 
@@ -130,6 +141,8 @@ int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
 {
 	if (!vm || cols > UINT16_MAX || rows > UINT16_MAX)
 		return VIREO_EINVAL;
+	if (vm_is_own_thread(vm))
+		return VIREO_ESTATE;
 	vm_console_resize(vm, (uint16_t)cols, (uint16_t)rows);
 	return 0;
 }
@@ -154,7 +167,7 @@ void vireo_stop(struct vireo_vm *vm)
 
 void vireo_destroy(struct vireo_vm **vm)
 {
-	if (!vm)
+	if (!vm || !*vm || vm_is_own_thread(*vm))
 		return;
 	vm_destroy(*vm);
 	*vm = NULL;
@@ -212,7 +225,7 @@ void vireo_stats(struct vireo_vm *vm,
 {
 	struct vireo_stat row = { "memory", "guest pages touched", 0, "KiB" };
 
-	if (!vm || !fn)
+	if (!vm || !fn || vm_is_own_thread(vm))
 		return;
 	pthread_mutex_lock(&vm->board_lock);
 	vm_rows(vm, fn, ctx);
@@ -234,14 +247,14 @@ void vireo_registers(struct vireo_vm *vm,
 				uint64_t value),
 		     void *ctx)
 {
-	if (vm && fn)
+	if (vm && fn && !vm_is_own_thread(vm))
 		vm_registers(vm, fn, ctx);
 }
 
 void vireo_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
 		 void *ctx)
 {
-	if (vm && fn)
+	if (vm && fn && !vm_is_own_thread(vm))
 		vm_trace(vm, fn, ctx);
 }
 

@@ -22,6 +22,7 @@ struct vireo_config {
 	struct setting *setting; /* owned */
 	struct vm_fds fds;       /* owned, -1: not given */
 	struct log log;
+	struct extras *extras; /* owned; NULL: none yet */
 };
 
 /* From the inner error to the public one, which may be NULL; the code. */

@@ -31,7 +31,7 @@ int vireo_config_create(struct vireo_config **out)
 	if (!cfg)
 		return VIREO_EHOST;
 	config_init(&cfg->typed);
-	cfg->fds = (struct vm_fds){ -1, -1, -1, -1, -1, -1 };
+	cfg->fds = (struct vm_fds){ -1, -1, -1, -1, -1, -1, NULL };
 	return 0;
 }
 
@@ -55,6 +55,7 @@ void vireo_config_destroy(struct vireo_config **cfg)
 	fd_close(&(*cfg)->fds.command_in);
 	fd_close(&(*cfg)->fds.command_out);
 	fd_close(&(*cfg)->fds.command_err);
+	extras_destroy((*cfg)->extras);
 	free(*cfg);
 	*cfg = NULL;
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/num.h"
@@ -288,6 +289,7 @@ static void *vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
+	atomic_store(&vcpu->tid, gettid());
 	while (!atomic_load(&vcpu->stop)) {
 		int r = kvm_vcpu_run(&vcpu->kvm);
 
@@ -306,6 +308,7 @@ static void *vcpu_main(void *arg)
 		handle_exit(vcpu);
 	}
 	kvm_consume_kick();
+	atomic_store(&vcpu->tid, 0);
 	return NULL;
 }
 
@@ -342,6 +345,11 @@ void vcpu_sample(struct vcpu *vcpu)
 		return;
 	atomic_fetch_add(&vcpu->wanted, 1);
 	pthread_kill(vcpu->thread, kvm_kick_signal());
+}
+
+bool vcpu_is_own_thread(const struct vcpu *vcpu)
+{
+	return atomic_load(&vcpu->tid) == gettid();
 }
 
 void vcpu_join(struct vcpu *vcpu)

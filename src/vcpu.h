@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "arch/arch.h"
 #include "board/board.h"
@@ -30,6 +31,7 @@ struct vcpu_host {
 struct vcpu {
 	const struct vcpu_host *host;
 	struct kvm_vcpu kvm;
+	_Atomic pid_t tid;  /* of the thread, while it runs */
 	atomic_bool stop;   /* set by vcpu_kick(), read by the thread */
 	bool running;       /* there is a thread to join; the VM's thread */
 	pthread_t thread;
@@ -52,6 +54,8 @@ int vcpu_start(struct vcpu *vcpu, struct err *err);
  * from any thread. vcpu_join() waits for it. */
 void vcpu_kick(struct vcpu *vcpu);
 void vcpu_join(struct vcpu *vcpu);
+/* Is it the calling thread? */
+bool vcpu_is_own_thread(const struct vcpu *vcpu);
 
 /* Makes the thread note where the guest is, and go on; it may be somewhere else
  * than in the guest for a while. VCPU_SAMPLES times at most. */

@@ -37,6 +37,7 @@ static int vm_build(struct vireo_vm *vm, struct err *err)
 	int r;
 
 	b->cfg = vm->cfg;
+	b->extras = vm->extras;
 	b->log = &vm->log;
 	b->console = vm->console;
 	b->cols = vm->cols;
@@ -60,9 +61,13 @@ static int vm_build(struct vireo_vm *vm, struct err *err)
 	if (!r) /* before the irqchip: see kvm.h */
 		r = board_register_ram(b, err);
 	if (!r)
+		r = board_map_extras(b, arch_is_free, err);
+	if (!r)
 		r = arch_create_irqchip(b, err);
 	if (!r)
 		r = arch_add_devices(b, err);
+	if (!r)
+		r = board_add_extras(b, arch_is_free, arch_line_is_free, err);
 	if (!r)
 		r = arch_describe(b, err);
 	if (!r)
@@ -128,8 +133,10 @@ static void restart(struct vireo_vm *vm)
 	int r;
 
 	pthread_mutex_lock(&vm->board_lock);
+	pthread_rwlock_wrlock(&vm->machine_lock);
 	vm_unbuild(vm);
 	r = vm_build(vm, &err);
+	pthread_rwlock_unlock(&vm->machine_lock);
 	if (!r)
 		r = start_vcpus(vm, &err);
 	pthread_mutex_unlock(&vm->board_lock);
@@ -258,12 +265,15 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	vm->log = *log;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->board_lock, NULL);
+	pthread_rwlock_init(&vm->machine_lock, NULL);
 	pthread_mutex_init(&vm->watch_lock, NULL);
 	vm_init_condition(&vm->changed);
 	vm->cfg = calloc(1, sizeof(*vm->cfg));
 	if (vm->cfg) {
 		config_copy(vm->cfg, cfg);
-		r = init(vm, fds, err);
+		r = extras_copy(&vm->extras, fds->extras);
+		r = r < 0 ? err_set(err, r, "devices: %s", strerror(-r)) :
+			    init(vm, fds, err);
 	} else {
 		r = err_set(err, -ENOMEM, "out of memory");
 	}
@@ -355,11 +365,24 @@ int vm_power_button(struct vireo_vm *vm)
 {
 	bool pressed = false;
 
-	pthread_mutex_lock(&vm->board_lock);
+	if (pthread_rwlock_rdlock(&vm->machine_lock))
+		return -EAGAIN; /* it is being built, by this thread */
 	if (vm->board.pm)
 		pressed = acpi_pm_press(vm->board.pm);
-	pthread_mutex_unlock(&vm->board_lock);
+	pthread_rwlock_unlock(&vm->machine_lock);
 	return pressed ? 0 : -EAGAIN;
+}
+
+bool vm_is_own_thread(struct vireo_vm *vm)
+{
+	bool own = loop_is_own_thread(vm->loop);
+
+	if (pthread_rwlock_rdlock(&vm->machine_lock))
+		return true; /* it builds the machine, and was called back */
+	for (unsigned int i = 0; i < vm->cfg->cpus && !own; i++)
+		own = vcpu_is_own_thread(&vm->vcpu[i]);
+	pthread_rwlock_unlock(&vm->machine_lock);
+	return own;
 }
 
 /* Ends a running VM and waits for that. */
@@ -397,8 +420,10 @@ void vm_destroy(struct vireo_vm *vm)
 	fd_close(&vm->event_fd);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->watch_lock);
+	pthread_rwlock_destroy(&vm->machine_lock);
 	pthread_mutex_destroy(&vm->board_lock);
 	pthread_mutex_destroy(&vm->lock);
+	extras_destroy(vm->extras);
 	free(vm->cfg);
 	free(vm);
 }

@@ -25,8 +25,8 @@
 
 enum vm_state { VM_BUILT, VM_RUNNING, VM_ENDED };
 
-/* Descriptors given in place of paths; -1: none. Borrowed until vm_create()
- * returns. */
+/* What is given beside the configuration. Descriptors in place of paths; -1:
+ * none. Borrowed until vm_create() returns. */
 struct vm_fds {
 	int kvm;
 	int console_in;
@@ -34,11 +34,13 @@ struct vm_fds {
 	int command_in; /* of the command, when there is one */
 	int command_out;
 	int command_err;
+	const struct extras *extras; /* copied; NULL: none */
 };
 
 struct vireo_vm {
 	/* fixed at creation; owned */
 	struct config *cfg;
+	struct extras *extras; /* NULL: none */
 	struct log log;
 	struct kvm kvm;
 	struct loop *loop;
@@ -61,6 +63,11 @@ struct vireo_vm {
 	struct vcpu *vcpu; /* owned; cfg->cpus of them */
 	uint16_t cols; /* of the user's terminal; 0: not known */
 	uint16_t rows;
+
+	/* held for reading by whoever looks at the machine from outside, for
+	 * writing while there is none, or half of one. Taken after the board
+	 * lock; vCPUs and callbacks may take it for reading */
+	pthread_rwlock_t machine_lock;
 
 	/* guards the main console's lines; taken under the console's lock, and
 	 * before the one below: a line may be a panic */
@@ -93,6 +100,9 @@ int vm_start(struct vireo_vm *vm, struct err *err);
 /* 0, -ETIMEDOUT, or -EBUSY before the start. */
 int vm_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end);
 int vm_power_button(struct vireo_vm *vm);
+/* Is the caller a thread that runs the embedder's callbacks? It must not wait
+ * for the VM's threads: it is one. */
+bool vm_is_own_thread(struct vireo_vm *vm);
 /* The first reason wins. Any thread; locks of devices may be held. */
 void vm_request_end(struct vireo_vm *vm, enum vireo_reason reason, int status,
 		    const char *detail);

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct loop {
 	int wake_fd;
 	bool threaded; /* thread is there to be joined */
 	pthread_t thread;
+	_Atomic pid_t tid; /* the thread's */
 	pthread_mutex_t lock; /* guards every field below */
 	pthread_cond_t idle;  /* running has changed */
 	bool stop;
@@ -192,6 +194,7 @@ static void *run(void *arg)
 	struct epoll_event ev[BATCH];
 	unsigned int again;
 
+	atomic_store(&loop->tid, gettid());
 	while (begin_round(loop, &again)) {
 		int n = wait_events(loop, ev, again);
 
@@ -245,6 +248,11 @@ int loop_create(struct loop **out, struct err *err)
 	loop->threaded = true;
 	*out = loop;
 	return 0;
+}
+
+bool loop_is_own_thread(const struct loop *loop)
+{
+	return atomic_load(&loop->tid) == gettid();
 }
 
 void loop_destroy(struct loop *loop)

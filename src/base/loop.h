@@ -11,6 +11,7 @@
 #ifndef VIREO_BASE_LOOP_H
 #define VIREO_BASE_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -47,6 +48,9 @@ void loop_arm(struct loop_source *timer, uint64_t ns);
  * very processor, is not asked to wake the loop each time.
  */
 void loop_again(struct loop_source *source);
+
+/* Is it the calling thread? */
+bool loop_is_own_thread(const struct loop *loop);
 
 /* NULL is accepted. Frees the source. */
 void loop_remove(struct loop_source *source);

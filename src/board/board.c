@@ -36,6 +36,7 @@ void board_finish(struct board *board)
 		fd_close(&board->wire[i].edge_fd);
 	pthread_mutex_destroy(&board->route_lock);
 	kvm_vm_destroy(&board->kvm);
+	board_unmap_extras(board);
 	ram_destroy(&board->ram);
 	free(board->cpuid);
 	bus_finish(&board->mmio);

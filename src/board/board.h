@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "board/config.h"
+#include "board/extras.h"
 #include "devices/bus.h"
 #include "devices/device.h"
 #include "kvm/kvm.h"
@@ -36,9 +37,16 @@ struct board_wire {
 
 struct board_msi_set;
 
+/* Memory of the embedder's that was mapped for it. */
+struct board_map {
+	void *hva;
+	uint64_t size; /* 0: it is not ours to unmap */
+};
+
 struct board {
 	/* given, not owned */
 	const struct config *cfg;
+	const struct extras *extras; /* may be NULL */
 	const struct log *log;
 	struct machine_signal signal;
 	struct char_dev *const *console; /* of each of cfg's consoles */
@@ -57,6 +65,9 @@ struct board {
 	struct kvm_cpuid2 *cpuid; /* what KVM supports here, after the masks */
 	struct ram ram;
 	struct mem mem;
+	struct mem lent; /* the embedder's; no device reaches it */
+	struct mem lent_read_only;
+	struct board_map map[EXTRAS_MAX];
 	struct bus pio;
 	struct bus mmio;
 	unsigned int devices;
@@ -76,6 +87,7 @@ struct board {
 	struct device *ioapic; /* split irqchip only */
 	struct device *pci;    /* the host bridge; transport=pci only */
 	struct virtio *terminal; /* the virtio console that stdio goes to */
+	struct virtio *custom[EXTRAS_MAX]; /* as the extras' */
 };
 
 /* Creates the KVM VM and empty buses. The given fields above are set by the
@@ -112,6 +124,20 @@ typedef int (*board_attach_fn)(struct board *board, struct virtio *v,
 			       struct err *err);
 int board_add_virtio(struct board *board, board_attach_fn attach,
 		     struct err *err);
+
+/* The embedder's memory, after the RAM; and his devices but for virtio, after
+ * the machine's own (board_extras.c). Errors name what is to blame. */
+typedef bool (*board_free_fn)(const struct board *board, uint64_t gpa,
+			      uint64_t size);
+typedef bool (*board_line_free_fn)(const struct board *board,
+				   unsigned int line);
+int board_map_extras(struct board *board, board_free_fn is_free,
+		     struct err *err);
+void board_unmap_extras(struct board *board);
+int board_add_extras(struct board *board, board_free_fn is_free,
+		     board_line_free_fn line_is_free, struct err *err);
+/* Is there a descriptor of his whose signals are edges on this line? */
+bool board_has_irq_fd(const struct board *board, unsigned int line);
 
 /* For the IOAPIC of a split irqchip (wire.c). */
 int board_msi(void *ctx, uint64_t addr, uint32_t data);

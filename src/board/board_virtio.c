@@ -363,6 +363,19 @@ static int add_vsock(struct board *board, board_attach_fn attach,
 	return attach(board, v, err);
 }
 
+static int add_custom(struct board *board, unsigned int i,
+		      board_attach_fn attach, struct err *err)
+{
+	const struct extra_virtio *x = &board->extras->virtio[i];
+	struct custom_virtio_config cfg = x->cfg;
+	struct virtio_host host = host_for(board, x->name);
+	int r;
+
+	cfg.space = x->space;
+	r = custom_virtio_create(&board->custom[i], &cfg, &host, err);
+	return r ? r : attach(board, board->custom[i], err);
+}
+
 int board_add_virtio(struct board *board, board_attach_fn attach,
 		     struct err *err)
 {
@@ -380,5 +393,8 @@ int board_add_virtio(struct board *board, board_attach_fn attach,
 		r = add_balloon(board, attach, err);
 	if (!r && (board->cfg->vsock[0] || board->dial))
 		r = add_vsock(board, attach, err);
+	for (unsigned int i = 0;
+	     board->extras && i < board->extras->virtios && !r; i++)
+		r = add_custom(board, i, attach, err);
 	return r;
 }

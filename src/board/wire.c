@@ -6,6 +6,8 @@
  */
 #include "board/board.h"
 
+#include <errno.h>
+
 #include "base/fd.h"
 #include "devices/ioapic.h"
 
@@ -67,19 +69,23 @@ int board_msi(void *ctx, uint64_t addr, uint32_t data)
 }
 
 /* KVM learns from the routes which vectors' EOIs to report. A masked pin, or
- * one that is edge triggered, needs no report; its old route does no harm. */
+ * one that is edge triggered, needs no report; its old route does no harm. But
+ * where a descriptor is bound to the pin the route is what its signals take. */
 void board_route_changed(void *ctx, unsigned int pin,
 			 const struct ioapic_route *route)
 {
 	struct board *board = ctx;
+	bool bound = board_has_irq_fd(board, pin);
 	int r;
 
-	if (route->masked || !route->level)
+	if (!bound && (route->masked || !route->level))
 		return;
 	pthread_mutex_lock(&board->route_lock);
-	r = kvm_vm_route_msi(&board->kvm, pin, route->addr, route->data);
+	r = route->masked ? kvm_vm_unroute(&board->kvm, pin) :
+			    kvm_vm_route_msi(&board->kvm, pin, route->addr,
+					     route->data);
 	pthread_mutex_unlock(&board->route_lock);
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		log_error(board->log, "ioapic: pin %u: route fails: %d", pin,
 			  r);
 }

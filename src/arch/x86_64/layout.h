@@ -13,6 +13,7 @@
  *              | RAM: kernel, initrd, free   |
  *   0xc0000000 +-----------------------------+ RAM goes on at 4 GiB
  *              | PCI windows, ECAM           |
+ *   0xe0200000 | an embedder's devices       |
  *   0xfec00000 | IOAPIC, HPET, LAPIC, TSS    |
  *   4 GiB      +-----------------------------+
  *              | RAM above the hole          |
@@ -47,6 +48,8 @@
 #define LAYOUT_PCI_MMIO_SIZE 0x20000000ULL
 #define LAYOUT_PCI_ECAM   0xe0000000ULL /* bus 0, 1 MiB */
 #define LAYOUT_PCI_ECAM_SIZE 0x100000ULL
+#define LAYOUT_FREE       0xe0200000ULL /* for an embedder's */
+#define LAYOUT_FREE_END   0xfeb00000ULL
 #define LAYOUT_VIRTIO_MMIO 0xfeb00000ULL /* a page per device */
 #define LAYOUT_IOAPIC     0xfec00000ULL
 #define LAYOUT_LAPIC      0xfee00000ULL

@@ -210,7 +210,10 @@ static int add_pci(struct board *board)
 {
 	const struct config *cfg = board->cfg;
 
-	return config_has_virtio(cfg) && cfg->transport == TRANSPORT_PCI
+	bool any = config_has_virtio(cfg) ||
+		   (board->extras && board->extras->virtios);
+
+	return any && cfg->transport == TRANSPORT_PCI
 		       ? attach_add_pci_host(board)
 		       : 0;
 }
@@ -241,6 +244,32 @@ int arch_add_devices(struct board *board, struct err *err)
 	}
 	return board_add_virtio(board,
 				board->pci ? attach_pci : attach_mmio, err);
+}
+
+bool arch_is_free(const struct board *board, uint64_t gpa, uint64_t size)
+{
+	for (unsigned int i = 0; i < board->mem.count; i++) {
+		const struct mem_region *r = &board->mem.region[i];
+
+		if (ranges_meet(r->gpa, r->size, gpa, size))
+			return false;
+	}
+	return gpa >= LAYOUT_HOLE_END ||
+	       (gpa >= LAYOUT_FREE && size <= LAYOUT_FREE_END - gpa &&
+		gpa < LAYOUT_FREE_END);
+}
+
+bool arch_line_is_free(const struct board *board, unsigned int line)
+{
+	const unsigned int own = 1u << 0 | 1u << 1 | 1u << 2 |
+				 1u << IRQ_SERIAL0 | 1u << 8 | 1u << IRQ_SCI |
+				 1u << 13 | (board->pci ? 0xfu << IRQ_PCI : 0);
+	struct acpi_mmio_device at;
+
+	for (unsigned int i = 0; i < board->mmio_devices; i++)
+		if (attach_mmio_place(i, &at) && at.gsi == line)
+			return false;
+	return line < IOAPIC_PINS && !(own & 1u << line);
 }
 
 /* ---- description ---- */

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * See custom.h. Requests live in a desk that outlives the device while any of
+ * them is out: whoever holds one may ask it about a device that is long gone.
+ *
+ * The desk's lock is held while a request's bytes are copied, so that guest RAM
+ * is there as long as somebody looks at it.
+ */
+#include "devices/virtio/custom.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/fd.h"
+#include "base/num.h"
+
+enum place {
+	OUT,  /* with the embedder */
+	BACK, /* done; the loop's thread completes it */
+	KEPT, /* stopped while it was out: to be handed out again */
+	VOID, /* with the embedder, and of no use */
+};
+
+struct desk {
+	pthread_mutex_t lock; /* guards what follows, and all requests */
+	unsigned int users;   /* requests that exist, and the device */
+	int wake_fd;          /* owned by the device; -1: it is gone */
+	bool serving;         /* the loop's thread is about to look */
+	struct vireo_request *first; /* all but those that are void */
+	struct vireo_request **last;
+};
+
+struct vireo_request {
+	struct desk *desk;
+	enum place place;
+	unsigned int queue;
+	uint32_t written;
+	struct vireo_request *next;
+	struct chain chain;
+};
+
+struct custom_virtio {
+	struct virtio v;
+	struct virtio_ops type; /* v.ops */
+	struct custom_virtio_ops ops;
+	struct desk *desk;
+	struct loop_source *wake; /* from start to stop */
+	int wake_fd;              /* owned */
+	uint8_t space[CUSTOM_VIRTIO_CONFIG_MAX];
+};
+
+static struct custom_virtio *of(struct virtio *v)
+{
+	return container_of(v, struct custom_virtio, v);
+}
+
+/* ---- the desk ---- */
+
+static struct desk *desk_create(void)
+{
+	struct desk *desk = calloc(1, sizeof(*desk));
+
+	if (!desk)
+		return NULL;
+	pthread_mutex_init(&desk->lock, NULL);
+	desk->users = 1;
+	desk->wake_fd = -1;
+	desk->last = &desk->first;
+	return desk;
+}
+
+/* Lock held; it is not any more. */
+static void desk_leave(struct desk *desk)
+{
+	bool last = --desk->users == 0;
+
+	pthread_mutex_unlock(&desk->lock);
+	if (!last)
+		return;
+	pthread_mutex_destroy(&desk->lock);
+	free(desk);
+}
+
+/* Lock held. */
+static void list_add(struct desk *desk, struct vireo_request *rq)
+{
+	rq->next = NULL;
+	*desk->last = rq;
+	desk->last = &rq->next;
+}
+
+/* The first request that is at @place, or NULL; taken off. Lock held. */
+static struct vireo_request *list_take(struct desk *desk, enum place place,
+				       int queue)
+{
+	struct vireo_request **at = &desk->first;
+	struct vireo_request *rq;
+
+	while (*at && ((*at)->place != place ||
+		       (queue >= 0 && (*at)->queue != (unsigned int)queue)))
+		at = &(*at)->next;
+	rq = *at;
+	if (!rq)
+		return NULL;
+	*at = rq->next;
+	if (!rq->next)
+		desk->last = at;
+	return rq;
+}
+
+static struct vireo_request *request_create(struct desk *desk,
+					    unsigned int queue,
+					    const struct chain *chain)
+{
+	struct vireo_request *rq = malloc(sizeof(*rq));
+	size_t pieces = (size_t)chain->out_count + chain->in_count;
+
+	if (!rq)
+		return NULL;
+	rq->desk = desk;
+	rq->queue = queue;
+	rq->written = 0;
+	memcpy(&rq->chain, chain, offsetof(struct chain, iov));
+	memcpy(rq->chain.iov, chain->iov, pieces * sizeof(chain->iov[0]));
+	return rq;
+}
+
+/* ---- loop thread ---- */
+
+/* Completes what has come back: the queues that were touched. Lock held. */
+static uint64_t collect(struct custom_virtio *c, int queue)
+{
+	struct vireo_request *rq;
+	uint64_t queues = 0;
+
+	while ((rq = list_take(c->desk, BACK, queue))) {
+		queue_push(&c->v.queue[rq->queue].ring, &rq->chain,
+			   rq->written);
+		queues |= UINT64_C(1) << rq->queue;
+		free(rq);
+		c->desk->users--; /* the device is one: not the last */
+	}
+	return queues;
+}
+
+/* The lock is also what stop_queue() waits for. */
+static void collect_and_tell(struct custom_virtio *c)
+{
+	uint64_t queues;
+
+	pthread_mutex_lock(&c->desk->lock);
+	c->desk->serving = false;
+	queues = collect(c, -1);
+	for (unsigned int n = 0; n < c->v.queues; n++)
+		if (queues & UINT64_C(1) << n && virtio_queue_live(&c->v, n))
+			virtio_queue_done(&c->v, n);
+	pthread_mutex_unlock(&c->desk->lock);
+}
+
+static void on_wake(void *ctx, uint32_t events)
+{
+	struct custom_virtio *c = ctx;
+
+	fd_event_drain(c->wake_fd);
+	collect_and_tell(c);
+}
+
+static void hand_out(struct custom_virtio *c, struct vireo_request *rq)
+{
+	pthread_mutex_lock(&c->desk->lock);
+	rq->place = OUT;
+	list_add(c->desk, rq);
+	pthread_mutex_unlock(&c->desk->lock);
+	c->ops.request(c->ops.ctx, rq);
+}
+
+static bool handle(struct virtio *v, unsigned int n, struct chain *chain)
+{
+	struct custom_virtio *c = of(v);
+	struct vireo_request *rq = request_create(c->desk, n, chain);
+
+	if (!rq) { /* the guest sees a request that nobody answered */
+		queue_push(&v->queue[n].ring, chain, 0);
+		return true;
+	}
+	pthread_mutex_lock(&c->desk->lock);
+	c->desk->users++;
+	pthread_mutex_unlock(&c->desk->lock);
+	hand_out(c, rq);
+	return true;
+}
+
+/* One that was out when the device stopped. */
+static struct vireo_request *take_kept(struct custom_virtio *c, unsigned int n)
+{
+	struct vireo_request *rq;
+
+	pthread_mutex_lock(&c->desk->lock);
+	c->desk->serving = true;
+	rq = list_take(c->desk, KEPT, (int)n);
+	pthread_mutex_unlock(&c->desk->lock);
+	return rq;
+}
+
+/* Requests that are done at once come back together, with one interrupt. */
+static void kick(struct virtio *v, unsigned int n)
+{
+	struct custom_virtio *c = of(v);
+	struct vireo_request *rq;
+
+	while ((rq = take_kept(c, n)))
+		hand_out(c, rq);
+	virtio_service(v, n, VIRTIO_BUDGET, handle);
+	collect_and_tell(c);
+}
+
+/* ---- life ---- */
+
+static int start(struct virtio *v)
+{
+	struct custom_virtio *c = of(v);
+	int r = loop_add(&c->wake, v->loop, c->wake_fd, EPOLLIN, on_wake, c);
+
+	if (r == 0 && c->ops.ready)
+		c->ops.ready(c->ops.ctx, v->features);
+	return r;
+}
+
+/* Its holder keeps one that is void; who serves it later has a copy. Lock
+ * held. */
+static void make_void(struct custom_virtio *c, struct vireo_request *rq)
+{
+	struct vireo_request *copy = request_create(c->desk, rq->queue,
+						    &rq->chain);
+
+	rq->place = VOID;
+	if (!copy) {
+		queue_push(&c->v.queue[rq->queue].ring, &rq->chain, 0);
+		return;
+	}
+	copy->place = KEPT;
+	list_add(c->desk, copy);
+	c->desk->users++;
+}
+
+/* @queue: -1: all. Nothing is out of it any more. */
+static void call_back(struct custom_virtio *c, int queue)
+{
+	struct vireo_request *rq;
+
+	pthread_mutex_lock(&c->desk->lock);
+	collect(c, queue);
+	while ((rq = list_take(c->desk, OUT, queue)))
+		make_void(c, rq);
+	pthread_mutex_unlock(&c->desk->lock);
+}
+
+static void forget_kept(struct custom_virtio *c, int queue)
+{
+	struct vireo_request *rq;
+
+	pthread_mutex_lock(&c->desk->lock);
+	while ((rq = list_take(c->desk, KEPT, queue))) {
+		free(rq);
+		c->desk->users--;
+	}
+	pthread_mutex_unlock(&c->desk->lock);
+}
+
+static void stop(struct virtio *v)
+{
+	struct custom_virtio *c = of(v);
+
+	loop_remove(c->wake);
+	c->wake = NULL;
+	call_back(c, -1);
+}
+
+static void reset(struct virtio *v)
+{
+	struct custom_virtio *c = of(v);
+
+	forget_kept(c, -1);
+	if (c->ops.reset)
+		c->ops.reset(c->ops.ctx);
+}
+
+static void stop_queue(struct virtio *v, unsigned int n)
+{
+	call_back(of(v), (int)n);
+	forget_kept(of(v), (int)n);
+}
+
+static uint64_t config_read(struct virtio *v, uint32_t off, unsigned int len)
+{
+	const struct custom_virtio *c = of(v);
+	uint64_t value = 0;
+
+	for (unsigned int i = len; i; i--)
+		value = value << 8 | c->space[off + i - 1];
+	return value;
+}
+
+static void config_write(struct virtio *v, uint32_t off, unsigned int len,
+			 uint64_t value)
+{
+	struct custom_virtio *c = of(v);
+
+	if (c->ops.config_write)
+		c->ops.config_write(c->ops.ctx, off, len, value);
+}
+
+static void destroy(struct virtio *v)
+{
+	struct custom_virtio *c = of(v);
+
+	forget_kept(c, -1);
+	virtio_finish(v);
+	pthread_mutex_lock(&c->desk->lock);
+	c->desk->wake_fd = -1;
+	desk_leave(c->desk);
+	fd_close(&c->wake_fd);
+	free(c);
+}
+
+static const struct virtio_ops custom_type = {
+	.name = "custom",
+	.config_read = config_read,
+	.config_write = config_write,
+	.start = start,
+	.stop = stop,
+	.reset = reset,
+	.kick = kick,
+	.stop_queue = stop_queue,
+	.destroy = destroy,
+};
+
+int custom_virtio_create(struct virtio **out,
+			 const struct custom_virtio_config *cfg,
+			 const struct virtio_host *host, struct err *err)
+{
+	struct custom_virtio *c = calloc(1, sizeof(*c));
+
+	*out = NULL;
+	if (!c)
+		return err_set(err, -ENOMEM, "%s: out of memory", host->id);
+	c->wake_fd = fd_event_create();
+	c->desk = desk_create();
+	if (c->wake_fd < 0 || !c->desk) {
+		fd_close(&c->wake_fd);
+		free(c->desk);
+		free(c);
+		return err_set(err, -EMFILE,
+			       "%s: out of memory or descriptors", host->id);
+	}
+	c->desk->wake_fd = c->wake_fd;
+	c->ops = cfg->ops;
+	c->type = custom_type;
+	c->type.type = (enum virtio_type)cfg->type;
+	c->type.queue_size = (uint16_t)cfg->queue_size;
+	if (cfg->space_size)
+		memcpy(c->space, cfg->space, cfg->space_size);
+	virtio_init(&c->v, &c->type, host, cfg->queues, cfg->space_size,
+		    cfg->features & CUSTOM_VIRTIO_FEATURES);
+	*out = &c->v;
+	return 0;
+}
+
+int custom_virtio_set_space(struct virtio *v, uint32_t off, const void *bytes,
+			    uint32_t len)
+{
+	if (!range_ok(off, len, v->config_size))
+		return -EINVAL;
+	virtio_config_begin(v);
+	memcpy(of(v)->space + off, bytes, len);
+	virtio_config_end(v, true);
+	return 0;
+}
+
+/* ---- requests ---- */
+
+unsigned int custom_request_queue(const struct vireo_request *rq)
+{
+	return rq->queue;
+}
+
+uint64_t custom_request_readable(const struct vireo_request *rq)
+{
+	return rq->chain.out_len;
+}
+
+uint64_t custom_request_writable(const struct vireo_request *rq)
+{
+	return rq->chain.in_len;
+}
+
+int custom_request_read(struct vireo_request *rq, uint64_t off, void *dst,
+			size_t len)
+{
+	int r = -ECANCELED;
+
+	pthread_mutex_lock(&rq->desk->lock);
+	if (rq->place == OUT)
+		r = chain_read(&rq->chain, off, dst, len) ? 0 : -EINVAL;
+	pthread_mutex_unlock(&rq->desk->lock);
+	return r;
+}
+
+int custom_request_write(struct vireo_request *rq, uint64_t off,
+			 const void *src, size_t len)
+{
+	int r = -ECANCELED;
+
+	pthread_mutex_lock(&rq->desk->lock);
+	if (rq->place == OUT)
+		r = chain_write(&rq->chain, off, src, len) ? 0 : -EINVAL;
+	pthread_mutex_unlock(&rq->desk->lock);
+	return r;
+}
+
+void custom_request_done(struct vireo_request *rq, uint64_t written)
+{
+	struct desk *desk = rq->desk;
+
+	pthread_mutex_lock(&desk->lock);
+	if (rq->place == VOID) {
+		free(rq);
+		desk_leave(desk);
+		return;
+	}
+	rq->place = BACK;
+	rq->written = (uint32_t)min_u64(written, rq->chain.in_len);
+	if (!desk->serving)
+		fd_event_signal(desk->wake_fd);
+	pthread_mutex_unlock(&desk->lock);
+}
