@@ -212,6 +212,29 @@ VIREO_API int vireo_console_visit(struct vireo_vm *vm, int fd);
 VIREO_API const char *vireo_console_path(const struct vireo_vm *vm,
 					 size_t index);
 
+/*
+ * Makes the guest stand still: on return every vCPU is out of it, and stays out
+ * until vireo_resume(). Calling it again is no error, and does not count: one
+ * vireo_resume() is enough. From any thread but those that run a vCPU. It waits
+ * for what a vCPU is doing on the host: a console whose reader is stuck may
+ * hold it up for 10 s.
+ *
+ * Only the guest's instructions stand still. Devices finish what they have been
+ * given, and keep what arrives for the guest; its clocks go on, and so do keys
+ * "timeout" and "idle-timeout": the time may be over in a pause. vireo_stop(),
+ * vireo_destroy() and an end that was under way end a paused VM as any other; a
+ * reset that was under way leaves it paused before its first instruction.
+ *
+ * VIREO_ESTATE: it has not been started, or has ended; or the caller is a
+ * vCPU's thread.
+ */
+VIREO_API int vireo_pause(struct vireo_vm *vm);
+
+/* Lets the guest go on, unless a debugger (key "gdb") wants it to stand still,
+ * too: then it goes on when the debugger lets it. Not having been paused is no
+ * error. VIREO_ESTATE: it has not been started, or has ended. */
+VIREO_API int vireo_resume(struct vireo_vm *vm);
+
 /* Ends the VM now, whatever the guest does. Returns at once; vireo_wait()
  * tells when it has ended. The first end reason wins. */
 VIREO_API void vireo_stop(struct vireo_vm *vm);

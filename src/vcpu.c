@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/num.h"
@@ -285,17 +284,34 @@ static void take_sample(struct vcpu *vcpu)
 		vcpu->sample[vcpu->samples++] = regs.rip;
 }
 
+/* The flag goes down before the gate and the stop are looked at: whoever
+ * closes one of them raises it afterwards. What an exit has left to be done is
+ * done: KVM_RUN did it before it came back. */
+static void come_to_the_gate(struct vcpu *vcpu)
+{
+	struct gate *gate = vcpu->host->gate;
+
+	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (!gate_stops(gate, &vcpu->pass))
+		return;
+	gate_leave(gate, &vcpu->pass);
+	if (gate_enter(gate, &vcpu->pass, &vcpu->stop))
+		kvm_vcpu_tell_pause(&vcpu->kvm);
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
-	atomic_store(&vcpu->tid, gettid());
+	vcpu->pass.id = (int)vcpu->kvm.id;
+	gate_enter(vcpu->host->gate, &vcpu->pass, &vcpu->stop);
 	while (!atomic_load(&vcpu->stop)) {
 		int r = kvm_vcpu_run(&vcpu->kvm);
 
 		if (r == -EINTR || r == -EAGAIN) {
 			kvm_consume_kick();
 			take_sample(vcpu);
+			come_to_the_gate(vcpu);
 			continue;
 		}
 		if (r < 0) {
@@ -308,7 +324,7 @@ static void *vcpu_main(void *arg)
 		handle_exit(vcpu);
 	}
 	kvm_consume_kick();
-	atomic_store(&vcpu->tid, 0);
+	gate_leave(vcpu->host->gate, &vcpu->pass);
 	return NULL;
 }
 
@@ -332,6 +348,14 @@ void vcpu_kick(struct vcpu *vcpu)
 	if (!vcpu->running)
 		return;
 	atomic_store(&vcpu->stop, true);
+	vcpu_call(vcpu);
+	gate_wake(vcpu->host->gate);
+}
+
+void vcpu_call(struct vcpu *vcpu)
+{
+	if (!vcpu->running)
+		return;
 	/* The flag catches a thread that is about to enter the guest, the
 	 * signal one that is inside; a signal in between stays pending. */
 	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
@@ -345,11 +369,6 @@ void vcpu_sample(struct vcpu *vcpu)
 		return;
 	atomic_fetch_add(&vcpu->wanted, 1);
 	pthread_kill(vcpu->thread, kvm_kick_signal());
-}
-
-bool vcpu_is_own_thread(const struct vcpu *vcpu)
-{
-	return atomic_load(&vcpu->tid) == gettid();
 }
 
 void vcpu_join(struct vcpu *vcpu)

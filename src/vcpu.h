@@ -10,10 +10,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "arch/arch.h"
 #include "board/board.h"
+#include "gate.h"
 #include "kvm/kvm.h"
 #include "stats.h"
 #include "vireo.h"
@@ -26,15 +26,16 @@ struct vcpu_host {
 	/* The guest cannot go on. Any vCPU's thread; returns at once. */
 	void (*end)(void *ctx, enum vireo_reason reason, const char *detail);
 	void *ctx;
+	struct gate *gate; /* not owned */
 };
 
 struct vcpu {
 	const struct vcpu_host *host;
 	struct kvm_vcpu kvm;
-	_Atomic pid_t tid;  /* of the thread, while it runs */
 	atomic_bool stop;   /* set by vcpu_kick(), read by the thread */
 	bool running;       /* there is a thread to join; the VM's thread */
 	pthread_t thread;
+	struct gate_pass pass;
 	struct stats stats; /* written by the vCPU's thread only */
 	atomic_uint wanted; /* samples that vcpu_sample() has asked for */
 	unsigned int samples; /* that the thread has taken */
@@ -54,8 +55,10 @@ int vcpu_start(struct vcpu *vcpu, struct err *err);
  * from any thread. vcpu_join() waits for it. */
 void vcpu_kick(struct vcpu *vcpu);
 void vcpu_join(struct vcpu *vcpu);
-/* Is it the calling thread? */
-bool vcpu_is_own_thread(const struct vcpu *vcpu);
+
+/* Makes the thread come to the gate, soon and whatever the guest does; from any
+ * thread, once the gate is closed. */
+void vcpu_call(struct vcpu *vcpu);
 
 /* Makes the thread note where the guest is, and go on; it may be somewhere else
  * than in the guest for a while. VCPU_SAMPLES times at most. */

@@ -2,7 +2,7 @@
 /*
  * A VM's states and transitions. Threads:
  *
- *   the caller's   create, start, wait, stop, destroy
+ *   the caller's   create, start, wait, pause, stop, destroy
  *   io             the event loop: console input, timers, and supervise()
  *   vcpuN          the guest, and the devices it touches
  *
@@ -231,7 +231,8 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 		return r;
 	console_watch_init(&vm->watch,
 			   (struct console_sink){ vm_on_console_event, vm });
-	vm->host = (struct vcpu_host){ &vm->board, vm_on_vcpu_end, vm };
+	vm->host = (struct vcpu_host){ &vm->board, vm_on_vcpu_end, vm,
+				       &vm->gate };
 	vm->vcpu = calloc(vm->cfg->cpus, sizeof(*vm->vcpu));
 	if (!vm->vcpu)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -268,6 +269,7 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	pthread_rwlock_init(&vm->machine_lock, NULL);
 	pthread_mutex_init(&vm->watch_lock, NULL);
 	vm_init_condition(&vm->changed);
+	gate_init(&vm->gate);
 	vm->cfg = calloc(1, sizeof(*vm->cfg));
 	if (vm->cfg) {
 		config_copy(vm->cfg, cfg);
@@ -375,14 +377,7 @@ int vm_power_button(struct vireo_vm *vm)
 
 bool vm_is_own_thread(struct vireo_vm *vm)
 {
-	bool own = loop_is_own_thread(vm->loop);
-
-	if (pthread_rwlock_rdlock(&vm->machine_lock))
-		return true; /* it builds the machine, and was called back */
-	for (unsigned int i = 0; i < vm->cfg->cpus && !own; i++)
-		own = vcpu_is_own_thread(&vm->vcpu[i]);
-	pthread_rwlock_unlock(&vm->machine_lock);
-	return own;
+	return loop_is_own_thread(vm->loop) || gate_has_me(&vm->gate);
 }
 
 /* Ends a running VM and waits for that. */
@@ -418,6 +413,7 @@ void vm_destroy(struct vireo_vm *vm)
 	kvm_close(&vm->kvm);
 	fd_close(&vm->work_fd);
 	fd_close(&vm->event_fd);
+	gate_finish(&vm->gate);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->watch_lock);
 	pthread_rwlock_destroy(&vm->machine_lock);

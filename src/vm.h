@@ -61,6 +61,7 @@ struct vireo_vm {
 	struct arch_entry entry;
 	struct vcpu_host host;
 	struct vcpu *vcpu; /* owned; cfg->cpus of them */
+	struct gate gate;  /* closed while @paused is not 0 */
 	uint16_t cols; /* of the user's terminal; 0: not known */
 	uint16_t rows;
 
@@ -79,6 +80,7 @@ struct vireo_vm {
 	enum vm_state state;
 	bool requested; /* somebody wants the VM to end: see end */
 	bool panicked;  /* a panic was seen or reported */
+	unsigned int paused; /* enum vm_pauser bits */
 	struct vireo_end end;
 	const char *hang;     /* why the time is over; the io thread's, like */
 	unsigned int samples; /* how often was looked where the vCPUs are */
@@ -124,6 +126,19 @@ void vm_console_tail(struct vireo_vm *vm,
  * it (@timeout_ms < 0: whatever). */
 void vm_init_condition(pthread_cond_t *cond);
 void vm_deadline_after(struct timespec *ts, int timeout_ms);
+
+/* ---- vm_pause.c ---- */
+
+/* Who wants the guest to stand still: each for itself, and it goes on when
+ * nobody does any more. */
+enum vm_pauser { VM_PAUSED_BY_CALLER = 1, VM_PAUSED_BY_DEBUGGER = 2 };
+
+/* 0: no vCPU runs, and none will until vm_resume(); also when it was so before.
+ * -EBUSY: the VM has not been started, or has ended meanwhile; -EDEADLK: called
+ * by a vCPU's thread. */
+int vm_pause(struct vireo_vm *vm, enum vm_pauser who);
+/* 0, also when it was not paused; -EBUSY as above. */
+int vm_resume(struct vireo_vm *vm, enum vm_pauser who);
 
 /* ---- vm_console.c, for vm.c ---- */
 

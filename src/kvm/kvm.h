@@ -152,6 +152,9 @@ int kvm_vcpu_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *lapic);
 int kvm_vcpu_set_lapic(struct kvm_vcpu *vcpu,
 		       const struct kvm_lapic_state *lapic);
 int kvm_vcpu_set_mp_state(struct kvm_vcpu *vcpu, uint32_t state);
+/* Its guest did not run for a while: a kernel that has kvmclock does not take
+ * that for a lockup. Others do not care: no failure. */
+void kvm_vcpu_tell_pause(struct kvm_vcpu *vcpu);
 /* All @count MSRs, or -EINVAL and the index of the refused one in *bad. */
 int kvm_vcpu_set_msrs(struct kvm_vcpu *vcpu, const struct kvm_msr_entry *msrs,
 		      unsigned int count, unsigned int *bad);

@@ -140,6 +140,11 @@ int kvm_vcpu_set_mp_state(struct kvm_vcpu *vcpu, uint32_t state)
 	return vcpu_set(vcpu, KVM_SET_MP_STATE, &mp);
 }
 
+void kvm_vcpu_tell_pause(struct kvm_vcpu *vcpu)
+{
+	ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+}
+
 int kvm_vcpu_set_msrs(struct kvm_vcpu *vcpu, const struct kvm_msr_entry *msrs,
 		      unsigned int count, unsigned int *bad)
 {

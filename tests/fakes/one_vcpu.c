@@ -76,7 +76,8 @@ int one_vcpu_set_up(void **state)
 	    board_add_device(&f->board, &f->probe.dev) ||
 	    bus_add(&f->board.pio, PORT, 4, &f->probe.dev, 0) ||
 	    bus_add(&f->board.mmio, PAGE, 16, &f->probe.dev, 1);
-	f->host = (struct vcpu_host){ &f->board, on_end, f };
+	gate_init(&f->gate);
+	f->host = (struct vcpu_host){ &f->board, on_end, f, &f->gate };
 	return r ? -1 : vcpu_init(&f->vcpu, &f->host, 0, NULL, &err);
 }
 
@@ -86,6 +87,7 @@ int one_vcpu_tear_down(void **state)
 
 	vcpu_finish(&f->vcpu);
 	board_finish(&f->board);
+	gate_finish(&f->gate);
 	kvm_close(&f->kvm);
 	close(f->fd);
 	fake_kvm_reset();

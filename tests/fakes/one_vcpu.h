@@ -26,6 +26,7 @@ struct one_vcpu {
 	int fd;
 	struct board board;
 	struct probe probe;
+	struct gate gate;
 	struct vcpu_host host;
 	struct vcpu vcpu;
 	/* how it ended; written by the vCPU's thread */
