@@ -48,6 +48,7 @@ void stats_merge(struct stats *to, const struct stats *from)
 {
 	for (int i = 0; i < STATS_EXITS; i++)
 		to->exits[i] += from->exits[i];
+	to->cpu_ns += from->cpu_ns;
 	if (from->first_exit_ns &&
 	    (!to->first_exit_ns || from->first_exit_ns < to->first_exit_ns))
 		to->first_exit_ns = from->first_exit_ns;

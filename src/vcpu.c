@@ -16,6 +16,15 @@
 
 #define KVM_GUEST_ENOSYS 1000 /* what a guest's hypercall gets as -ENOSYS */
 
+static void limit_exits(struct vcpu *vcpu, const struct config *cfg)
+{
+	uint64_t share = max_u64(cfg->exit_rate / cfg->cpus, 1);
+
+	rate_init(&vcpu->rate, &(struct rate_config){
+		.ops_per_s = cfg->exit_rate ? share : 0,
+	});
+}
+
 int vcpu_init(struct vcpu *vcpu, const struct vcpu_host *host, unsigned int id,
 	      const struct arch_entry *entry, struct err *err)
 {
@@ -24,6 +33,7 @@ int vcpu_init(struct vcpu *vcpu, const struct vcpu_host *host, unsigned int id,
 	memset(vcpu, 0, sizeof(*vcpu));
 	vcpu->host = host;
 	vcpu->kvm.fd = -1;
+	limit_exits(vcpu, host->board->cfg);
 	r = stats_init(&vcpu->stats, host->board->cfg->stats);
 	if (r < 0)
 		return err_set(err, r, "out of memory");
@@ -299,6 +309,17 @@ static void come_to_the_gate(struct vcpu *vcpu)
 		kvm_vcpu_tell_pause(&vcpu->kvm);
 }
 
+/* The guest has used up its exits for now. A kick ends the wait: whoever
+ * kicks has set what the next entry into the guest comes back with. */
+static void slow_down(struct vcpu *vcpu)
+{
+	uint64_t wait;
+
+	do
+		wait = rate_take(&vcpu->rate, 0, clock_mono_ns());
+	while (wait && !kvm_wait_kick(wait));
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -322,9 +343,12 @@ static void *vcpu_main(void *arg)
 			vcpu->stats.first_exit_ns = clock_mono_ns();
 		stats_exit(&vcpu->stats, vcpu->kvm.run->exit_reason);
 		handle_exit(vcpu);
+		if (rate_limited(&vcpu->rate))
+			slow_down(vcpu);
 	}
 	kvm_consume_kick();
 	gate_leave(vcpu->host->gate, &vcpu->pass);
+	vcpu->stats.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	return NULL;
 }
 
@@ -369,6 +393,15 @@ void vcpu_sample(struct vcpu *vcpu)
 		return;
 	atomic_fetch_add(&vcpu->wanted, 1);
 	pthread_kill(vcpu->thread, kvm_kick_signal());
+}
+
+uint64_t vcpu_cpu_ns(const struct vcpu *vcpu)
+{
+	clockid_t clock;
+
+	if (!vcpu->running || pthread_getcpuclockid(vcpu->thread, &clock))
+		return 0;
+	return clock_ns(clock);
 }
 
 void vcpu_join(struct vcpu *vcpu)

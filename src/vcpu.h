@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
+#include "backends/rate.h"
 #include "board/board.h"
 #include "gate.h"
 #include "kvm/kvm.h"
@@ -36,6 +37,7 @@ struct vcpu {
 	bool running;       /* there is a thread to join; the VM's thread */
 	pthread_t thread;
 	struct gate_pass pass;
+	struct rate rate;   /* of exits; the thread's */
 	struct stats stats; /* written by the vCPU's thread only */
 	atomic_uint wanted; /* samples that vcpu_sample() has asked for */
 	unsigned int samples; /* that the thread has taken */
@@ -55,6 +57,8 @@ int vcpu_start(struct vcpu *vcpu, struct err *err);
  * from any thread. vcpu_join() waits for it. */
 void vcpu_kick(struct vcpu *vcpu);
 void vcpu_join(struct vcpu *vcpu);
+/* Processor time of the thread; 0 when there is none. The VM's thread. */
+uint64_t vcpu_cpu_ns(const struct vcpu *vcpu);
 
 /* Makes the thread come to the gate, soon and whatever the guest does; from any
  * thread, once the gate is closed. */

@@ -191,6 +191,9 @@ static int open_events(struct vireo_vm *vm, struct err *err)
 	if (!r)
 		r = loop_add_timer(&vm->idle, vm->loop, vm_on_idle, vm);
 	if (!r)
+		r = loop_add_timer(&vm->cpu_time, vm->loop, vm_on_cpu_time,
+				   vm);
+	if (!r)
 		r = loop_add_timer(&vm->panic_grace, vm->loop,
 				   vm_on_panic_grace, vm);
 	return r < 0 ? err_set(err, r, "event loop: %s", strerror(-r)) : 0;
@@ -319,10 +322,7 @@ int vm_start(struct vireo_vm *vm, struct err *err)
 		pthread_mutex_unlock(&vm->board_lock);
 		return r;
 	}
-	if (vm->cfg->timeout_ms)
-		loop_arm(vm->deadline, vm->cfg->timeout_ms * VM_NS_PER_MS);
-	if (vm->cfg->idle_timeout_ms)
-		loop_arm(vm->idle, vm->cfg->idle_timeout_ms * VM_NS_PER_MS);
+	vm_arm_limits(vm);
 	r = start_vcpus(vm, err);
 	pthread_mutex_unlock(&vm->board_lock);
 	if (r < 0)
@@ -400,6 +400,7 @@ void vm_destroy(struct vireo_vm *vm)
 		return;
 	stop_and_wait(vm);
 	loop_remove(vm->panic_grace);
+	loop_remove(vm->cpu_time);
 	loop_remove(vm->idle);
 	loop_remove(vm->deadline);
 	loop_remove(vm->work);

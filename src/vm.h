@@ -52,6 +52,7 @@ struct vireo_vm {
 	struct loop_source *work;
 	struct loop_source *deadline;
 	struct loop_source *idle;
+	struct loop_source *cpu_time;
 	struct loop_source *panic_grace;
 
 	/* guards the board, and starting and joining of the vCPU threads,
@@ -82,8 +83,9 @@ struct vireo_vm {
 	bool panicked;  /* a panic was seen or reported */
 	unsigned int paused; /* enum vm_pauser bits */
 	struct vireo_end end;
-	const char *hang;     /* why the time is over; the io thread's, like */
-	unsigned int samples; /* how often was looked where the vCPUs are */
+	unsigned int samples; /* how often was looked where the vCPUs are: the
+			       * io thread's, as is (after the start) */
+	uint64_t deadline_ns; /* when the time is over */
 	uint64_t created_ns;
 	uint64_t started_ns;
 	uint64_t ended_ns;
@@ -162,8 +164,14 @@ void vm_on_command_end(void *ctx, const struct command_end *end);
 void vm_on_mark(void *ctx, uint8_t n);
 void vm_on_output(void *ctx, const uint8_t *bytes, size_t len);
 void vm_on_panic_grace(void *ctx, uint32_t events);
+
+/* ---- vm_limits.c: timers ---- */
+
 void vm_on_deadline(void *ctx, uint32_t events);
 void vm_on_idle(void *ctx, uint32_t events);
+void vm_on_cpu_time(void *ctx, uint32_t events);
+/* The VM starts now. */
+void vm_arm_limits(struct vireo_vm *vm);
 
 /* ---- vm_postmortem.c ---- */
 

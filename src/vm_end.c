@@ -14,7 +14,6 @@
 #include "base/num.h"
 
 #define PANIC_GRACE_NS (2000 * VM_NS_PER_MS) /* for lines after the panic */
-#define SAMPLE_NS      (3 * VM_NS_PER_MS)    /* between two looks at a hang */
 
 int vm_exit_code(enum vireo_reason reason, int status)
 {
@@ -220,51 +219,7 @@ void vm_on_output(void *ctx, const uint8_t *bytes, size_t len)
 	pthread_mutex_unlock(&vm->watch_lock);
 }
 
-/* ---- timers ---- */
-
 void vm_on_panic_grace(void *ctx, uint32_t events)
 {
 	vm_request_end(ctx, VIREO_PANIC, 0, "");
-}
-
-/* Before the vCPUs are stopped it is seen some times where they are: a guest
- * that hangs may be anywhere when it is looked at once. */
-static void end_hang(struct vireo_vm *vm, const char *why)
-{
-	if (!vm->hang)
-		vm->hang = why;
-	if (vm->samples == VCPU_SAMPLES) { /* and no more, whoever comes */
-		vm_request_end(vm, VIREO_DEADLINE, 0, vm->hang);
-		return;
-	}
-	vm->samples++;
-	pthread_mutex_lock(&vm->board_lock);
-	for (unsigned int i = 0; i < vm->cfg->cpus; i++)
-		vcpu_sample(&vm->vcpu[i]);
-	pthread_mutex_unlock(&vm->board_lock);
-	loop_arm(vm->deadline, SAMPLE_NS);
-}
-
-void vm_on_deadline(void *ctx, uint32_t events)
-{
-	end_hang(ctx, "the time is over (--timeout)");
-}
-
-void vm_on_idle(void *ctx, uint32_t events)
-{
-	struct vireo_vm *vm = ctx;
-	uint64_t limit = vm->cfg->idle_timeout_ms * VM_NS_PER_MS;
-	uint64_t last = __atomic_load_n(&vm->output_ns, __ATOMIC_RELAXED);
-	uint64_t quiet;
-
-	if (vm->command) {
-		struct session *s = command_session(vm->command);
-
-		last = max_u64(last, session_output_ns(s));
-	}
-	quiet = clock_mono_ns() - last;
-	if (quiet >= limit)
-		end_hang(vm, "no output for too long (--idle-timeout)");
-	else
-		loop_arm(vm->idle, limit - quiet);
 }

@@ -319,6 +319,16 @@ int config_parse_idle_timeout(struct config *c, const char *v, struct err *e)
 	return parse_ms(&c->idle_timeout_ms, v, e);
 }
 
+int config_parse_cpu_time(struct config *c, const char *v, struct err *e)
+{
+	return parse_ms(&c->cpu_time_ms, v, e);
+}
+
+int config_parse_exit_rate(struct config *c, const char *v, struct err *e)
+{
+	return parse_number(&c->exit_rate, v, 1, UINT32_MAX, e);
+}
+
 int config_parse_on_reboot(struct config *c, const char *v, struct err *e)
 {
 	static const char *const words[] = { "exit", "restart" };

@@ -130,6 +130,8 @@ struct config {
 
 	uint64_t timeout_ms;      /* 0: none */
 	uint64_t idle_timeout_ms; /* 0: none */
+	uint64_t cpu_time_ms;     /* of all vCPUs; 0: no limit */
+	uint64_t exit_rate;       /* per second; 0: no limit */
 	bool restart;             /* on-reboot=restart */
 	bool stats;
 	char name[CONFIG_NAME_MAX];

@@ -138,6 +138,8 @@ int kvm_kick_signal(void);
 int kvm_vcpu_set_signal_mask(struct kvm_vcpu *vcpu);
 /* Takes a pending kick signal off the calling thread. */
 void kvm_consume_kick(void);
+/* Waits for one, at most @ns: has it come? */
+bool kvm_wait_kick(uint64_t ns);
 
 /* KVM_RUN: 0 with an exit in vcpu->run, -EINTR after a kick, or -errno. */
 int kvm_vcpu_run(struct kvm_vcpu *vcpu);

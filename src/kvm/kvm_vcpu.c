@@ -87,6 +87,17 @@ void kvm_consume_kick(void)
 		;
 }
 
+bool kvm_wait_kick(uint64_t ns)
+{
+	const struct timespec time = { (time_t)(ns / 1000000000),
+				       (long)(ns % 1000000000) };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, kvm_kick_signal());
+	return sigtimedwait(&set, NULL, &time) > 0;
+}
+
 int kvm_vcpu_run(struct kvm_vcpu *vcpu)
 {
 	return ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;

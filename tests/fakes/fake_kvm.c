@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* See fake_kvm.h. */
+#include "base/clock.h"
 #include "fake_kvm.h"
 
 #include <errno.h>
@@ -109,6 +110,28 @@ void fake_out(unsigned int cpu, uint16_t port, uint32_t size, uint32_t value)
 				  .count = 1 };
 
 	memcpy(step.data, &value, sizeof(value));
+	fake_step(cpu, &step);
+}
+
+static int play_burn(struct kvm_run *run, const struct fake_step *step)
+{
+	uint64_t until = clock_ns(CLOCK_THREAD_CPUTIME_ID) + step->addr;
+
+	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < until)
+		;
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = KVM_EXIT_IO_OUT;
+	run->io.port = 0x80;
+	run->io.size = 1;
+	run->io.count = 1;
+	run->io.data_offset = IO_DATA;
+	return 0;
+}
+
+void fake_burn(unsigned int cpu, uint64_t ns)
+{
+	const struct fake_step step = { .play = play_burn, .addr = ns };
+
 	fake_step(cpu, &step);
 }
 

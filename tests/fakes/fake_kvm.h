@@ -95,6 +95,8 @@ void fake_step(unsigned int cpu, const struct fake_step *step);
 void fake_exit(unsigned int cpu, uint32_t reason);
 void fake_error(unsigned int cpu, int error);
 void fake_out(unsigned int cpu, uint16_t port, uint32_t size, uint32_t value);
+/* Uses up this much processor time, then writes a port. */
+void fake_burn(unsigned int cpu, uint64_t ns);
 void fake_in(unsigned int cpu, uint16_t port, uint32_t size, uint8_t *result);
 void fake_mmio(unsigned int cpu, uint64_t addr, uint32_t len,
 	       const uint8_t *write, uint8_t *result);

@@ -112,6 +112,64 @@ static void vm_ends_with_124_when_the_console_is_idle(void **state)
 	assert_non_null(strstr(f->end.detail, "--idle-timeout"));
 }
 
+static void G07_vm_ends_with_124_when_its_processor_time_is_used_up(
+	void **state)
+{
+	struct one_vm *f = *state;
+
+	f->cfg.cpu_time_ms = 30;
+	f->cfg.cpus = 2;
+	for (int i = 0; i < 60; i++) /* each burns a millisecond */
+		fake_burn(i % 2, 1000000);
+	one_vm_run(f);
+	assert_end(f, VIREO_DEADLINE, 124, "deadline");
+	assert_non_null(strstr(f->end.detail, "--cpu-time"));
+	assert_true(f->vm->total.cpu_ns >= 30000000);
+}
+
+static void a_guest_that_waits_uses_no_processor_time(void **state)
+{
+	struct one_vm *f = *state;
+
+	f->cfg.cpu_time_ms = 2000;
+	f->cfg.timeout_ms = 100;
+	one_vm_run(f);
+	assert_non_null(strstr(f->end.detail, "--timeout"));
+	assert_true(f->vm->total.cpu_ns < 100000000);
+}
+
+static void G07_exits_are_slowed_down(void **state)
+{
+	struct one_vm *f = *state;
+	uint64_t start;
+
+	f->cfg.exit_rate = 100; /* 10 at once, then one in 10 ms */
+	for (int i = 0; i < 30; i++)
+		fake_out(0, 0x80, 1, 0);
+	one_vm_power_off(0);
+	start = clock_mono_ms();
+	one_vm_run(f);
+	assert_end(f, VIREO_POWER_OFF, 0, "power-off");
+	assert_true(clock_mono_ms() - start >= 190);
+}
+
+static void a_guest_that_is_slowed_down_can_be_stopped(void **state)
+{
+	struct one_vm *f = *state;
+	uint64_t start = clock_mono_ms();
+
+	f->cfg.exit_rate = 1;
+	for (int i = 0; i < 60; i++)
+		fake_out(0, 0x80, 1, 0);
+	one_vm_create(f);
+	assert_int_equal(vm_start(f->vm, NULL), 0);
+	usleep(50000);
+	vm_request_end(f->vm, VIREO_STOPPED, 0, "");
+	assert_int_equal(vm_wait(f->vm, 10000, &f->end), 0);
+	assert_int_equal(f->end.reason, VIREO_STOPPED);
+	assert_true(clock_mono_ms() - start < 10000);
+}
+
 static void vm_debug_exit_ends_with_its_status(void **state)
 {
 	struct one_vm *f = *state;
@@ -398,6 +456,11 @@ int main(void)
 		VM_TEST(G08_thirty_restarts_leave_no_descriptor_behind),
 		VM_TEST(vm_restart_that_fails_ends_with_120),
 		VM_TEST(vm_deadline_counts_on_over_restarts),
+		VM_TEST(
+		G07_vm_ends_with_124_when_its_processor_time_is_used_up),
+		VM_TEST(a_guest_that_waits_uses_no_processor_time),
+		VM_TEST(G07_exits_are_slowed_down),
+		VM_TEST(a_guest_that_is_slowed_down_can_be_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
