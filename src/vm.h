@@ -83,9 +83,9 @@ struct vireo_vm {
 	bool panicked;  /* a panic was seen or reported */
 	unsigned int paused; /* enum vm_pauser bits */
 	struct vireo_end end;
-	unsigned int samples; /* how often was looked where the vCPUs are: the
-			       * io thread's, as is (after the start) */
-	uint64_t deadline_ns; /* when the time is over */
+	unsigned int samples; /* how often was looked where the vCPUs are; the
+			       * io thread's */
+	_Atomic uint64_t deadline_ns; /* when the time is over */
 	uint64_t created_ns;
 	uint64_t started_ns;
 	uint64_t ended_ns;

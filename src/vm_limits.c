@@ -35,16 +35,16 @@ static bool look(struct vireo_vm *vm)
 void vm_on_deadline(void *ctx, uint32_t events)
 {
 	struct vireo_vm *vm = ctx;
+	uint64_t end = atomic_load(&vm->deadline_ns);
 	uint64_t now = clock_mono_ns();
 
-	if (now >= vm->deadline_ns)
+	if (now >= end)
 		vm_request_end(vm, VIREO_DEADLINE, 0,
 			       "the time is over (--timeout)");
 	else if (look(vm))
-		loop_arm(vm->deadline,
-			 min_u64(SAMPLE_NS, vm->deadline_ns - now));
+		loop_arm(vm->deadline, min_u64(SAMPLE_NS, end - now));
 	else
-		loop_arm(vm->deadline, vm->deadline_ns - now);
+		loop_arm(vm->deadline, end - now);
 }
 
 void vm_on_idle(void *ctx, uint32_t events)
@@ -104,7 +104,7 @@ void vm_arm_limits(struct vireo_vm *vm)
 	const struct config *cfg = vm->cfg;
 	uint64_t timeout = cfg->timeout_ms * VM_NS_PER_MS;
 
-	vm->deadline_ns = clock_mono_ns() + timeout;
+	atomic_store(&vm->deadline_ns, clock_mono_ns() + timeout);
 	if (timeout)
 		loop_arm(vm->deadline,
 			 timeout > LEAD_NS ? timeout - LEAD_NS : 1);
