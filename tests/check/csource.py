@@ -9,7 +9,7 @@ import tempfile
 
 # Where code of ours lives. Build directories are beside these, never inside.
 FOLDERS = ('src', 'include', 'firmware', 'tests', 'examples', 'bench',
-           'scripts', 'docs')
+           'bindings', 'scripts', 'docs')
 
 TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'',

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Virtual machines as Python objects, on Linux KVM, by libvireo.
+
+    from vireo import Vm
+
+    with Vm(kernel='/boot/vmlinuz', memory='256M') as vm:
+        done = vm.run('echo hi', text=True)
+        print(done.stdout, done.returncode)
+
+Vm runs commands in a VM; Machine is a VM as C has it, with any kernel; Config
+has the keys of both. Errors are VireoError. Calls release the interpreter's
+lock, and any of them may come from any thread.
+"""
+
+from ._config import Config, Key, keys, version
+from ._enums import CheckState, Code, LogLevel, Reason
+from ._errors import VireoError, VireoTimeout
+from ._exec import Completed, Exec, Vm
+from ._host import (CheckRow, DiskCheck, HostCheck, check, disk_check,
+                    kernel_choose, kernel_find, kernel_name)
+from ._version import VERSION as __version__
+from ._vm import End, Machine, Register, Stat
+
+__all__ = [
+    'CheckRow', 'CheckState', 'Code', 'Completed', 'Config', 'DiskCheck',
+    'End', 'Exec', 'HostCheck', 'Key', 'LogLevel', 'Machine', 'Reason',
+    'Register', 'Stat', 'VireoError', 'VireoTimeout', 'Vm', '__version__',
+    'check', 'disk_check', 'kernel_choose', 'kernel_find', 'kernel_name',
+    'keys', 'version',
+]

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""libvireo as ctypes sees it: its structs, its functions.
+
+The functions are declared by their prototypes, as they stand in vireo.h; what
+the types mean to ctypes is worked out from these. A new function is a new line
+here, a new struct a new class (tests/check/bindings.py compares both with the
+header). Nothing here is meant for users of the package, and nothing is loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from typing import Any
+
+
+class Error(ctypes.Structure):
+    _fields_ = [('code', ctypes.c_int),
+                ('key', ctypes.c_char * 32),
+                ('text', ctypes.c_char * 400)]
+
+
+class Key(ctypes.Structure):
+    _fields_ = [('name', ctypes.c_char_p),
+                ('arg', ctypes.c_char_p),
+                ('value', ctypes.c_char_p),
+                ('summary', ctypes.c_char_p),
+                ('help', ctypes.c_char_p),
+                ('example', ctypes.c_char_p),
+                ('letter', ctypes.c_char),
+                ('repeatable', ctypes.c_bool),
+                ('advanced', ctypes.c_bool)]
+
+
+class End(ctypes.Structure):
+    _fields_ = [('reason', ctypes.c_int),
+                ('status', ctypes.c_int),
+                ('exit_code', ctypes.c_int),
+                ('verdict', ctypes.c_char * 16),
+                ('detail', ctypes.c_char * 1024)]
+
+
+class ExecOptions(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t),
+                ('words', ctypes.POINTER(ctypes.c_char_p)),
+                ('env', ctypes.POINTER(ctypes.c_char_p)),
+                ('dir', ctypes.c_char_p),
+                ('user', ctypes.c_char_p),
+                ('tty', ctypes.c_bool),
+                ('has_in', ctypes.c_bool),
+                ('has_out', ctypes.c_bool),
+                ('has_err', ctypes.c_bool),
+                ('in', ctypes.c_int),
+                ('out', ctypes.c_int),
+                ('err', ctypes.c_int)]
+
+
+class Stat(ctypes.Structure):
+    _fields_ = [('group', ctypes.c_char_p),
+                ('name', ctypes.c_char_p),
+                ('value', ctypes.c_uint64),
+                ('unit', ctypes.c_char_p)]
+
+
+class CheckRow(ctypes.Structure):
+    _fields_ = [('group', ctypes.c_char_p),
+                ('name', ctypes.c_char_p),
+                ('state', ctypes.c_int),
+                ('required', ctypes.c_bool),
+                ('detail', ctypes.c_char_p)]
+
+
+STRUCTS: dict[str, Any] = {
+    'struct vireo_error': Error,
+    'struct vireo_key': Key,
+    'struct vireo_end': End,
+    'struct vireo_exec_options': ExecOptions,
+    'struct vireo_stat': Stat,
+    'struct vireo_check_row': CheckRow,
+}
+
+PROTOTYPES = '''
+const char *vireo_version(void);
+const struct vireo_key *vireo_key_at(size_t index);
+int vireo_config_create(struct vireo_config **out);
+void vireo_config_destroy(struct vireo_config **cfg);
+int vireo_config_set(struct vireo_config *cfg, const char *key,
+    const char *value, struct vireo_error *err);
+const char *vireo_config_get(const struct vireo_config *cfg, const char *key,
+    size_t index);
+bool vireo_config_is_set(const struct vireo_config *cfg, const char *key);
+int vireo_config_parse(struct vireo_config *cfg, const char *json, size_t len,
+    struct vireo_error *err);
+int vireo_config_print(const struct vireo_config *cfg, char **json);
+int vireo_config_set_fd(struct vireo_config *cfg, const char *name, int fd,
+    struct vireo_error *err);
+void vireo_config_set_log(struct vireo_config *cfg, enum vireo_log_level level,
+    void (*fn)(void *ctx, int level, const char *line), void *ctx);
+int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
+    struct vireo_error *err);
+int vireo_start(struct vireo_vm *vm, struct vireo_error *err);
+int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end);
+int vireo_event_fd(const struct vireo_vm *vm);
+int vireo_power_button(struct vireo_vm *vm);
+int vireo_command_signal(struct vireo_vm *vm, int number);
+int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
+    unsigned int rows);
+int vireo_console_visit(struct vireo_vm *vm, int fd);
+const char *vireo_console_path(const struct vireo_vm *vm, size_t index);
+void vireo_stop(struct vireo_vm *vm);
+void vireo_destroy(struct vireo_vm **vm);
+int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
+    const struct vireo_exec_options *options, struct vireo_error *err);
+int vireo_exec_wait(struct vireo_exec *exec, int timeout_ms,
+    struct vireo_end *end);
+int vireo_exec_fd(const struct vireo_exec *exec);
+int vireo_exec_signal(struct vireo_exec *exec, int number);
+int vireo_exec_resize(struct vireo_exec *exec, unsigned int cols,
+    unsigned int rows);
+void vireo_exec_destroy(struct vireo_exec **exec);
+void vireo_console_tail(struct vireo_vm *vm,
+    void (*fn)(void *ctx, const char *line), void *ctx);
+void vireo_stats(struct vireo_vm *vm,
+    void (*fn)(void *ctx, const struct vireo_stat *stat), void *ctx);
+void vireo_registers(struct vireo_vm *vm,
+    void (*fn)(void *ctx, unsigned int cpu, const char *name, uint64_t value),
+    void *ctx);
+void vireo_trace(struct vireo_vm *vm,
+    void (*fn)(void *ctx, const char *line), void *ctx);
+int vireo_disk_check(const char *path,
+    void (*fn)(void *ctx, const struct vireo_stat *stat),
+    void (*problem)(void *ctx, const char *line), void *ctx,
+    struct vireo_error *err);
+int vireo_kernel_choose(char *package, size_t size, const char *name,
+    const char *list, struct vireo_error *err);
+int vireo_kernel_find(char *path, size_t size, const char *name,
+    const char *folder, struct vireo_error *err);
+int vireo_kernel_name(char *name, size_t size, const char *package);
+int vireo_check(const struct vireo_config *cfg,
+    void (*fn)(void *ctx, const struct vireo_check_row *row), void *ctx);
+'''
+
+SCALARS: dict[str, Any] = {
+    'void': None, 'bool': ctypes.c_bool, 'char': ctypes.c_char,
+    'int': ctypes.c_int, 'unsigned int': ctypes.c_uint,
+    'int8_t': ctypes.c_int8, 'uint8_t': ctypes.c_uint8,
+    'int16_t': ctypes.c_int16, 'uint16_t': ctypes.c_uint16,
+    'int32_t': ctypes.c_int32, 'uint32_t': ctypes.c_uint32,
+    'int64_t': ctypes.c_int64, 'uint64_t': ctypes.c_uint64,
+    'long': ctypes.c_long, 'size_t': ctypes.c_size_t,
+    'ssize_t': ctypes.c_ssize_t,
+}
+
+
+def type_of(text: str) -> Any:
+    """What a C type is to ctypes: "const char *" -> c_char_p. A struct that is
+    not declared here is opaque, and so is memory."""
+    words = re.sub(r'\bconst\b', ' ', text)
+    stars = words.count('*')
+    base = ' '.join(words.replace('*', ' ').split())
+    if base.startswith('enum '):
+        base = 'int'
+    if base == 'char' and stars == 1:
+        return ctypes.c_char_p
+    kind = STRUCTS.get(base, SCALARS.get(base, ctypes))
+    if kind is ctypes:
+        if not base.startswith('struct ') or not stars:
+            raise TypeError(f'{text}: no such type')
+        kind = None
+    # A string that comes back by a pointer is the caller's to free: its address
+    # counts.
+    if stars and (kind is None or (base == 'char' and stars > 1)):
+        kind, stars = ctypes.c_void_p, stars - 1
+    for _ in range(stars):
+        kind = ctypes.POINTER(kind)
+    return kind
+
+
+FUNCTION_POINTER = re.compile(r'(.*?)\(\s*\*\s*(\w*)\s*\)\s*\((.*)\)\s*', re.S)
+
+
+def split_parameters(text: str) -> list[str]:
+    """At the commas that are not inside parentheses."""
+    parts = ['']
+    depth = 0
+    for char in text:
+        depth += {'(': 1, ')': -1}.get(char, 0)
+        if char == ',' and not depth:
+            parts.append('')
+        else:
+            parts[-1] += char
+    return [] if parts == ['void'] else parts
+
+
+def parameter(text: str) -> Any:
+    """The type of one that has a name."""
+    match = FUNCTION_POINTER.fullmatch(text)
+    if match:
+        returned, _, inside = match.groups()
+        return ctypes.CFUNCTYPE(type_of(returned),
+                                *map(parameter, split_parameters(inside)))
+    return type_of(re.sub(r'\w+\s*$', '', text))
+
+
+def parse(prototype: str) -> tuple[str, Any, list[Any]]:
+    """Its name, what it returns, what it takes."""
+    match = re.match(r'(.*?)(\w+)\s*\((.*)\)\s*$', prototype.strip(), re.S)
+    if not match:
+        raise TypeError(f'{prototype}: no prototype')
+    returned, name, inside = match.groups()
+    return (name, type_of(returned),
+            [parameter(text) for text in split_parameters(inside)])

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""bindings.py [--self-test] ROOT CC...: what bindings/python declares is what
+include/vireo.h declares: every function with its types, every struct with its
+fields, their offsets and its size, every enumeration with its values."""
+
+import ctypes
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+import csource  # noqa: E402
+
+PACKAGE = 'bindings/python/vireo'
+FUNCTION = re.compile(r'^VIREO_API\b([^;]*);', re.M)
+STRUCT = re.compile(r'^struct (\w+) \{(.*?)^\};', re.M | re.S)
+ENUM = re.compile(r'^enum (\w+) \{(.*?)\};', re.M | re.S)
+
+
+def module(root, name):
+    """A file of the package, without the package: that would load libvireo."""
+    path = os.path.join(root, PACKAGE, name + '.py')
+    spec = importlib.util.spec_from_file_location('bindings_' + name, path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def squeeze(text):
+    return re.sub(r'\s*([(),*])\s*', r'\1', ' '.join(text.split()))
+
+
+def shape(prototype):
+    """"int f(int a, void (*fn)(void *ctx))" -> "int f(int, void (*)(void *))":
+    a parameter's last word is its name, unless it is alone."""
+    text = squeeze(prototype)
+    text = re.sub(r'\(\*\w+\)', '(*)', text)
+    return re.sub(r'(?<=[ *])\w+(?=[,)])', '', text).replace(' ,', ',') \
+        .replace(' )', ')')
+
+
+def functions(text):
+    """name -> prototype"""
+    found = {}
+    for prototype in text:
+        name = re.match(r'.*?(\w+)\s*\(', prototype, re.S).group(1)
+        found[name] = ' '.join(prototype.split())
+    return found
+
+
+def check_functions(header, native):
+    declared = functions(FUNCTION.findall(header))
+    bound = functions(p for p in native.PROTOTYPES.split(';') if p.strip())
+    if not declared:
+        yield 'the header declares nothing'
+    for name, prototype in declared.items():
+        if name not in bound:
+            yield f'{name} is not bound; add to PROTOTYPES: {prototype};'
+        elif shape(prototype) != shape(bound[name]):
+            yield f'{name} is bound otherwise; in the header: {prototype};'
+    for name in bound:
+        if name not in declared:
+            yield f'{name} is bound and not in the header'
+    for prototype in bound.values():
+        try:
+            native.parse(prototype)
+        except TypeError as error:
+            yield str(error)
+
+
+def fields(body):
+    """The names, in order."""
+    found = []
+    for declaration in csource.blank(body).split(';'):
+        for part in declaration.split(','):
+            match = re.search(r'\(\s*\*\s*(\w+)\s*\)|(\w+)\s*(\[.*\])?\s*$',
+                              part.strip())
+            if match and part.strip():
+                found.append(match.group(1) or match.group(2))
+    return found
+
+
+def check_structs(header, native):
+    """Reports, and what the compiler has to confirm."""
+    reports = []
+    asserts = []
+    for name, body in STRUCT.findall(header):
+        name = 'struct ' + name
+        made = native.STRUCTS.get(name)
+        if not made:
+            reports.append(f'{name} has no class in STRUCTS')
+            continue
+        bound = [field[0] for field in made._fields_]
+        if bound != fields(body):
+            reports.append(f'{name}: {bound} is bound, not {fields(body)}')
+            continue
+        asserts.append((f'sizeof({name}) == {ctypes.sizeof(made)}',
+                        f'the size of {name}'))
+        for field in bound:
+            asserts += [(f'offsetof({name}, {field}) == '
+                         f'{getattr(made, field).offset}',
+                         f'the offset of {name}.{field}'),
+                        (f'sizeof((({name} *)0)->{field}) == '
+                         f'{getattr(made, field).size}',
+                         f'the size of {name}.{field}')]
+    return reports, asserts
+
+
+def check_enums(header, enums):
+    reports = []
+    asserts = []
+    for name, body in ENUM.findall(header):
+        name = 'enum ' + name
+        if name not in enums.ENUMS:
+            reports.append(f'{name} has no class in ENUMS')
+            continue
+        prefix, made = enums.ENUMS[name]
+        names = re.findall(r'\b(VIREO_\w+)', body)
+        for constant in names:
+            if constant.removeprefix(prefix) not in made.__members__:
+                reports.append(f'{name}: {constant} is not bound')
+        for member in made:
+            if prefix + member.name not in names:
+                reports.append(f'{name}: {prefix}{member.name} is bound and '
+                               'not in the header')
+                continue
+            asserts.append((f'(int){prefix}{member.name} == {member.value}',
+                            f'the value of {prefix}{member.name}'))
+        asserts.append((f'sizeof({name}) == sizeof(int)', f'{name} is no int'))
+    return reports, asserts
+
+
+def confirm(root, compiler, asserts):
+    text = '#include "vireo.h"\n' + ''.join(
+        f'_Static_assert({condition}, "{what} is bound otherwise");\n'
+        for condition, what in asserts)
+    run = subprocess.run(
+        compiler + ['-std=c17', '-fsyntax-only', '-x', 'c', '-I',
+                    os.path.join(root, 'include'), '-'],
+        input=text, text=True, capture_output=True, check=False)
+    said = re.findall(r'([^"\n:]* is bound otherwise)"?$', run.stderr, re.M)
+    if run.returncode and not said:
+        said = [run.stderr]
+    return list(dict.fromkeys(line.strip() for line in said))
+
+
+def checker(compiler):
+    def check(root):
+        header = csource.blank(csource.read(root, 'include/vireo.h'))
+        native = module(root, '_native')
+        structs, sizes = check_structs(header, native)
+        enums, values = check_enums(header, module(root, '_enums'))
+        return [f'{PACKAGE}: {report}' for report in (
+            list(check_functions(header, native)) + structs + enums +
+            confirm(root, compiler, sizes + values))]
+    return check
+
+
+HEADER = 'include/vireo.h'
+NATIVE = PACKAGE + '/_native.py'
+PLANTS = (
+    (HEADER, 'VIREO_API int vireo_more(int a);\n', 'vireo_more is not bound'),
+    (HEADER, 'struct vireo_more {\n\tint a;\n};\n', 'has no class'),
+    (HEADER, 'struct vireo_more;\n', None),
+    (HEADER, 'enum vireo_more { VIREO_A };\n', 'has no class'),
+    (HEADER, '/* VIREO_API int vireo_more(int a); */\n', None),
+    (NATIVE, "PROTOTYPES += 'int vireo_more(int a);'\n",
+     'vireo_more is bound and not'),
+    (NATIVE, "PROTOTYPES = PROTOTYPES.replace('int fd,', 'long fd,')\n",
+     'vireo_config_set_fd is bound otherwise'),
+    (NATIVE, "PROTOTYPES = PROTOTYPES.replace('*ctx, int level', "
+     "'*ctx, long level')\n", 'vireo_config_set_log is bound otherwise'),
+    (NATIVE, "PROTOTYPES = PROTOTYPES.replace('int fd,', 'int file,')\n",
+     None),
+    (NATIVE, "PROTOTYPES += 'int vireo_more(strange a);'\n", 'no such type'),
+    (NATIVE, "class Other(ctypes.Structure):\n"
+     "    _fields_ = [('code', ctypes.c_int), ('key', ctypes.c_char * 31), "
+     "('text', ctypes.c_char * 400)]\n"
+     "STRUCTS['struct vireo_error'] = Other\n",
+     'the size of struct vireo_error.key'),
+    (NATIVE, "class Other(ctypes.Structure):\n"
+     "    _fields_ = [('code', ctypes.c_int)]\n"
+     "STRUCTS['struct vireo_error'] = Other\n", "['code'] is bound"),
+    (PACKAGE + '/_enums.py', "class Other(enum.IntEnum):\n    YES = 0\n"
+     "    NO = 2\n    INFO = 1\n"
+     "ENUMS['enum vireo_check_state'] = ('VIREO_CHECK_', Other)\n",
+     'the value of VIREO_CHECK_NO'),
+)
+
+if __name__ == '__main__':
+    arguments = sys.argv[1:]
+    where = 1 if arguments[0] == '--self-test' else 0
+    sys.argv[1:] = arguments[:where + 1]
+    sys.exit(csource.main(checker(arguments[where + 1:]), PLANTS))
