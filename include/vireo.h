@@ -40,6 +40,7 @@
 extern "C" {
 #endif
 
+/* Of this header; vireo_version() tells that of the library. */
 #define VIREO_VERSION_MAJOR 0
 #define VIREO_VERSION_MINOR 1
 #define VIREO_VERSION_PATCH 0
@@ -53,6 +54,7 @@ extern "C" {
 
 /* ---- errors ---- */
 
+/* Why a call has failed. */
 enum vireo_code {
 	VIREO_EINVAL = -1, /* a configuration value or argument is wrong */
 	VIREO_EIMAGE = -2, /* a kernel or initrd cannot be loaded */
@@ -61,6 +63,7 @@ enum vireo_code {
 	VIREO_ETIME = -5,  /* the time given to a wait is over */
 };
 
+/* What a call has to say of its failure. */
 struct vireo_error {
 	int code;       /* one of enum vireo_code */
 	char key[32];   /* the configuration key to blame, or "" */
@@ -91,7 +94,10 @@ struct vireo_key {
 /* The keys, in the order a person wants to read them; NULL past the last. */
 VIREO_API const struct vireo_key *vireo_key_at(size_t index);
 
+/* One without values, for the caller to destroy; VIREO_EHOST: out of memory,
+ * and *out is NULL. */
 VIREO_API int vireo_config_create(struct vireo_config **out);
+/* VMs that were made from it go on. */
 VIREO_API void vireo_config_destroy(struct vireo_config **cfg);
 
 /*
@@ -128,8 +134,13 @@ VIREO_API int vireo_config_print(const struct vireo_config *cfg, char **json);
 VIREO_API int vireo_config_set_fd(struct vireo_config *cfg, const char *name,
 				  int fd, struct vireo_error *err);
 
-enum vireo_log_level { VIREO_LOG_ERROR, VIREO_LOG_WARN, VIREO_LOG_INFO,
-		       VIREO_LOG_DEBUG };
+/* How much there is to tell. */
+enum vireo_log_level {
+	VIREO_LOG_ERROR, /* something does not work */
+	VIREO_LOG_WARN,  /* something may not be as it was meant; the default */
+	VIREO_LOG_INFO,  /* what was decided */
+	VIREO_LOG_DEBUG, /* what only we want to know */
+};
 
 /* @fn gets each log line up to @level, from any thread of the VM, without a
  * newline; its level is one of enum vireo_log_level. It must not call into the
@@ -145,11 +156,12 @@ VIREO_API void vireo_config_set_log(struct vireo_config *cfg,
 
 struct vireo_vm;
 
+/* Why a VM has ended. */
 enum vireo_reason {
 	VIREO_POWER_OFF = 1, /* ACPI S5 */
 	VIREO_RESET,         /* the guest asked for a reset, on-reboot=exit */
 	VIREO_PANIC,         /* pvpanic, or the panic line on the console */
-	VIREO_TRIPLE_FAULT,
+	VIREO_TRIPLE_FAULT, /* the CPU could not go on */
 	VIREO_KVM_ERROR,  /* KVM could not run the guest */
 	VIREO_HOST_ERROR, /* a host resource failed while running */
 	VIREO_STOPPED,    /* vireo_stop() */
@@ -158,8 +170,9 @@ enum vireo_reason {
 	VIREO_COMMAND,    /* key "command": it has ended, or cannot run */
 };
 
+/* How a VM, or a command, has ended. */
 struct vireo_end {
-	enum vireo_reason reason;
+	enum vireo_reason reason; /* the first one */
 	int status;        /* DEBUG_EXIT, COMMAND: 0-255; else 0 */
 	int exit_code;     /* what `vireo run` ends with, see vireo-run(1) */
 	char verdict[16];  /* "power-off", "panic", ... */
@@ -463,7 +476,7 @@ struct vireo_exec;
 /* Zeroes and NULL are the defaults; size is sizeof(struct vireo_exec_options).
  * Read by vireo_exec() only. */
 struct vireo_exec_options {
-	size_t size;
+	size_t size; /* sizeof(struct vireo_exec_options) */
 	const char *const *words; /* the command and its arguments, then NULL */
 	const char *const *env; /* NAME=VALUE, then NULL: over the variables of
 				 * the VM's command; NULL: just these */
@@ -509,12 +522,12 @@ VIREO_API void vireo_console_tail(struct vireo_vm *vm,
 				  void (*fn)(void *ctx, const char *line),
 				  void *ctx);
 
-/* One figure: group "exits", name "io", value 42, unit "" or "us" or "kib". */
+/* One figure: group "exits", name "io", value 42, unit "" or "us" or "KiB". */
 struct vireo_stat {
-	const char *group;
-	const char *name;
-	uint64_t value;
-	const char *unit;
+	const char *group; /* "vm", "time", "exits", "memory", "disk", ... */
+	const char *name;  /* within the group */
+	uint64_t value;    /* in units of: */
+	const char *unit;  /* "", "us", "KiB", ... */
 };
 
 /* Calls @fn for each figure, in a fixed order; figures are exact once the VM
@@ -570,8 +583,14 @@ VIREO_API int vireo_kernel_find(char *path, size_t size, const char *name,
 /* The name that means @package; VIREO_EINVAL: it is no package of a kernel. */
 VIREO_API int vireo_kernel_name(char *name, size_t size, const char *package);
 
-enum vireo_check_state { VIREO_CHECK_YES, VIREO_CHECK_NO, VIREO_CHECK_INFO };
+/* What a row of vireo_check() says. */
+enum vireo_check_state {
+	VIREO_CHECK_YES,  /* it is there */
+	VIREO_CHECK_NO,   /* it is not */
+	VIREO_CHECK_INFO, /* its detail says it all */
+};
 
+/* One row of vireo_check(). */
 struct vireo_check_row {
 	const char *group;            /* "kvm", "probe", "host", "verdict" */
 	const char *name;             /* "in-kernel irqchip" */
