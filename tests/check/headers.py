@@ -3,8 +3,8 @@
 """headers.py [--self-test] ROOT CC...: every header compiles alone, and twice.
 
 So an include can be added, moved or removed anywhere without a thought for
-order. The public header does so as C99 and, when a C++ compiler is there, as
-C++17, for it is used from elsewhere.
+order. The public header does so as C99, C17 and C++17 with each of gcc and clang
+that is there, for it is used from elsewhere.
 """
 
 import os
@@ -18,8 +18,9 @@ import csource  # noqa: E402
 
 STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only']
 LANGUAGES = (
-    ('c', ['-std=c99', '-Wstrict-prototypes']),
-    ('c++', ['-std=c++17']),
+    ('c', ['-std=c99', '-Wstrict-prototypes'], ('gcc', 'clang')),
+    ('c', ['-std=c17', '-Wstrict-prototypes'], ('gcc', 'clang')),
+    ('c++', ['-std=c++17', '-Wold-style-cast'], ('g++', 'clang++')),
 )
 
 
@@ -44,19 +45,28 @@ def check(root, compiler):
         said = compiles(inside, path.removeprefix('src/'))
         if said:
             reports.append(f'{path}: does not compile alone: {said}')
-    cxx = shutil.which('g++') or shutil.which('clang++')
     for path in csource.find(root, ('include',), ('.h',)):
-        for language, options in LANGUAGES:
-            command = compiler if language == 'c' else [cxx]
-            if not command[0]:
-                print('no C++ compiler: skipped that part')
-                continue
-            said = compiles(command + ['-x', language] + options +
-                            ['-I', os.path.join(root, 'include')],
-                            path.removeprefix('include/'))
+        for language, options, names in LANGUAGES:
+            said = public(root, path, ['-x', language] + options,
+                          [compiler] * (language == 'c') +
+                          [[name] for name in names if shutil.which(name)])
             if said:
                 reports.append(f'{path}: not {language}: {said}')
+                break
     return reports
+
+
+def public(root, path, options, compilers):
+    """None, or what the first compiler says that says something."""
+    for command in compilers:
+        said = compiles(command + options +
+                        ['-I', os.path.join(root, 'include')],
+                        path.removeprefix('include/'))
+        if said:
+            return f'{command[0]} {options[2]}: {said}'
+    if not compilers:
+        print(f'no compiler for {options[1]}: skipped that part')
+    return None
 
 
 GUARD = '#ifndef A_H\n#define A_H\n%s\n#endif\n'
@@ -68,8 +78,12 @@ PLANTS = (
     ('src/base/a.h', GUARD % 'static inline int f(void)\n{\n}',
      'does not compile alone'),
     ('include/a.h', GUARD % 'int f(void);', None),
-    ('include/a.h', GUARD % 'int f();', 'not c:'),
-    ('include/a.h', GUARD % 'int class;', 'not c++:'),
+    ('include/a.h', GUARD % 'int f();', 'not c: '),
+    ('include/a.h', GUARD % 'enum { A = 1LL << 40 };', 'not c: '),
+    ('include/a.h', GUARD % '_Static_assert(1, "");', 'not c: '),
+    ('include/a.h', GUARD % 'static inline long f(int a)\n'
+     '{\n\treturn (long)a;\n}', 'not c++: '),
+    ('include/a.h', GUARD % 'int class;', 'not c++: '),
 )
 
 
@@ -81,7 +95,7 @@ def self_test(compiler):
             reports = check(work, compiler)
         good = (not reports if expected is None else
                 len(reports) == 1 and expected in reports[0])
-        if expected == 'not c++:' and not shutil.which('g++'):
+        if expected == 'not c++: ' and not shutil.which('g++'):
             good = True
         if not good:
             failed += 1
