@@ -270,9 +270,10 @@ VIREO_API void vireo_destroy(struct vireo_vm **vm);
  *           printf("%u\n", answer);
  */
 
+/* A piece of guest memory. */
 struct vireo_region {
-	uint64_t gpa;
-	uint64_t size;
+	uint64_t gpa;   /* where it begins */
+	uint64_t size;  /* bytes */
 	bool read_only; /* for the guest */
 	bool lent;      /* by vireo_config_map_memory() */
 };
@@ -295,12 +296,12 @@ VIREO_API int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa,
 /* Whose memory it is: @fd (from @offset on) or, with @fd -1, at @addr in this
  * process, where it has to stay until the VM is destroyed. */
 struct vireo_memory_map {
-	size_t size; /* sizeof(struct vireo_memory_map) */
-	uint64_t gpa;
-	uint64_t length;
-	int fd; /* a memfd with F_SEAL_SHRINK; duplicated */
-	uint64_t offset;
-	void *addr;
+	size_t size;     /* sizeof(struct vireo_memory_map) */
+	uint64_t gpa;    /* where the guest has it */
+	uint64_t length; /* bytes */
+	int fd;          /* a memfd with F_SEAL_SHRINK; duplicated */
+	uint64_t offset; /* in the file */
+	void *addr;      /* without a file */
 	bool read_only; /* what the guest writes there is lost */
 };
 
@@ -339,19 +340,22 @@ struct vireo_device {
 	const char *name; /* 1 to 31 bytes, in messages */
 	bool port;        /* I/O ports, else memory: the places where memory
 			   * can be lent */
-	uint64_t base;
-	uint64_t length;
-	/* NULL: reads give all ones, writes are lost. */
+	uint64_t base;   /* of the window */
+	uint64_t length; /* bytes */
+	/* NULL: reads give all ones. */
 	uint64_t (*read)(void *ctx, uint64_t off, unsigned int len);
+	/* NULL: writes are lost. */
 	void (*write)(void *ctx, uint64_t off, unsigned int len,
 		      uint64_t value);
 	/* The machine is new: in vireo_create(), and at each of its resets. May
 	 * be NULL. */
 	void (*reset)(void *ctx);
-	void *ctx;
+	void *ctx; /* for the callbacks */
 };
 
 /*
+ * Adds a window of registers.
+ *
  *   struct vireo_device counter = {
  *           .size = sizeof(counter), .name = "counter",
  *           .base = 0xe0200000, .length = 4096,
@@ -368,13 +372,14 @@ VIREO_API int vireo_config_add_device(struct vireo_config *cfg,
 struct vireo_doorbell {
 	size_t size; /* sizeof(struct vireo_doorbell) */
 	int fd;      /* duplicated */
-	bool port;
-	uint64_t addr;
+	bool port;   /* an I/O port, else memory */
+	uint64_t addr;   /* of the write */
 	uint32_t length; /* of the write: 1, 2, 4, 8; 0: any */
-	bool has_match;  /* only writes of this value */
-	uint64_t match;
+	bool has_match;  /* only writes of the value below */
+	uint64_t match;  /* that value */
 };
 
+/* Adds one. */
 VIREO_API int vireo_config_add_doorbell(struct vireo_config *cfg,
 					const struct vireo_doorbell *doorbell,
 					struct vireo_error *err);
@@ -395,22 +400,23 @@ VIREO_API int vireo_irq_set(struct vireo_vm *vm, unsigned int line,
  * little endian; the guest writes its address, four bytes, to the channel's
  * port. The port reads 0x6f726976. */
 struct vireo_hypercall {
-	uint64_t number;
-	uint64_t arg[6];
+	uint64_t number; /* as you and the guest agree */
+	uint64_t arg[6]; /* likewise */
 	uint64_t result; /* for the guest; 0 before */
 };
 
 /* @fn gets a copy of each call, on the vCPU's thread, and fills its result. One
  * channel; setting it again replaces it. @port: four from there on. */
-VIREO_API int vireo_config_set_hypercall(
-	struct vireo_config *cfg, uint16_t port,
-	void (*fn)(void *ctx, struct vireo_hypercall *call), void *ctx,
-	struct vireo_error *err);
+VIREO_API int
+vireo_config_set_hypercall(struct vireo_config *cfg, uint16_t port,
+			   void (*fn)(void *ctx, struct vireo_hypercall *call),
+			   void *ctx, struct vireo_error *err);
 
 /* ---- the caller's own virtio devices ---- */
 
 struct vireo_request;
 
+/* A virtio device: what it is, and who answers for it. */
 struct vireo_virtio {
 	size_t size;       /* sizeof(struct vireo_virtio) */
 	const char *name;  /* 1 to 31 bytes, in messages */
@@ -431,7 +437,7 @@ struct vireo_virtio {
 	/* The driver has reset the device, or the machine is a new one:
 	 * requests that are out are void. NULL. */
 	void (*reset)(void *ctx);
-	void *ctx;
+	void *ctx; /* for the callbacks */
 };
 
 /* 0 and up: the device's number, for vireo_virtio_set_config(). It is attached
