@@ -89,8 +89,13 @@ class Life(Nothing):
                 vm.signal(99)
             with self.assertRaises(VireoError):
                 vm.console_resize(1 << 20, 1)
-            with self.assertRaises(IndexError):
-                vm.console_path(-1)
+            for index in (-1, 1 << 64):
+                with self.assertRaises(VireoError):
+                    vm.console_path(index)
+            for number in (0, (1 << 32) + 9):
+                with self.assertRaises(VireoError) as caught:
+                    vm.signal(number)
+                self.assertEqual(caught.exception.code, Code.EINVAL)
             vm.console_resize(80, 25)
 
     def test_a_wait_has_a_limit(self):
@@ -101,8 +106,10 @@ class Life(Nothing):
                 vm.wait(0.2)
             self.assertIsInstance(caught.exception, TimeoutError)
             self.assertGreaterEqual(time.monotonic() - began, 0.19)
+            with self.assertRaises(VireoTimeout):
+                vm.wait(-1)
             vm.stop()
-            self.assertEqual(vm.wait(SECONDS).reason, Reason.STOPPED)
+            self.assertEqual(vm.wait(float('inf')).reason, Reason.STOPPED)
 
     def test_ends_have_their_reason(self):
         for name, reason in (('panic', Reason.PANIC),

@@ -38,8 +38,9 @@ class Values(unittest.TestCase):
         self.assertIsNone(config.get('no-such-key'))
         with self.assertRaises(KeyError):
             config['kernel']
-        with self.assertRaises(IndexError):
-            config.get('initrd', -1)
+        for index in (-1, 1 << 64):
+            with self.assertRaises(VireoError):
+                config.get('initrd', index)
 
     def test_an_error_has_code_key_and_text(self):
         config = Config(memory='1G')
@@ -117,6 +118,9 @@ class Life(unittest.TestCase):
             config.set_fd('console-in', null.fileno())
             copied = config.copy()
         copied.close()
+        for fd in (-1, 1 << 32):
+            with self.assertRaises(VireoError):
+                Config().set_fd('kvm', fd)
         with self.assertRaises(VireoError) as caught:
             Config().set_fd('kvm', 9999)
         self.assertEqual(caught.exception.key, 'kvm')
@@ -147,6 +151,40 @@ class Life(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertIn('cpus', config)
+
+
+    def test_a_log_wants_a_function_and_a_level(self):
+        config = Config()
+        with self.assertRaises(TypeError):
+            config.set_log(7)
+        with self.assertRaises(ValueError):
+            config.set_log(print, 17)
+        config.set_log(print, 3)
+        config.set_log(None)
+
+    def test_a_forked_process_is_refused_whatever_the_others_did(self):
+        config = Config()
+        with config._lock:
+            pid = os.fork()
+            if pid == 0:
+                # Nobody here will ever give the lock back.
+                refused = []
+
+                def try_all():
+                    for call in (config.to_json, config.copy,
+                                 lambda: config.values('initrd')):
+                        try:
+                            call()
+                        except VireoError:
+                            refused.append(call)
+                    config.close()
+
+                thread = threading.Thread(target=try_all, daemon=True)
+                thread.start()
+                thread.join(10)
+                os._exit(0 if len(refused) == 3 and not thread.is_alive()
+                         else 1)
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
 
 
 class Constants(unittest.TestCase):

@@ -12,12 +12,13 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from . import _library
 from ._enums import LogLevel
-from ._errors import StrPath, check, decode, encode, new_error
+from ._errors import StrPath, bounded, check, decode, encode, new_error
 from ._handle import Handle, in_callback
 
 lib = _library.lib
 
 Value = Union[bool, int, StrPath]
+COUNT_MAX = 0x7fffffff
 LogCallback = Callable[['LogLevel', str], None]
 
 
@@ -72,7 +73,8 @@ def spell(value: Value, key: str) -> bytes:
 
 def descriptor(file: Any) -> int:
     """Of a descriptor, or of what has one."""
-    return file if isinstance(file, int) else int(file.fileno())
+    fd = file if isinstance(file, int) else file.fileno()
+    return bounded(fd, -1, COUNT_MAX, 'a descriptor')
 
 
 def _log_callback(fn: LogCallback) -> Any:
@@ -125,22 +127,21 @@ class Config:
         error = new_error()
         for one in many:
             raw = spell(one, key)
-            with self._lock, self._handle.use() as cfg:
+            with self._handle.use() as cfg, self._lock:
                 check(lib.vireo_config_set(cfg, encode(key, 'a key'), raw,
                                            error), error)
 
     def get(self, key: str, index: int = 0) -> Optional[str]:
         """A value as text; the default counts when nothing was set."""
-        if index < 0:
-            raise IndexError(f'{key}: {index}')
-        with self._lock, self._handle.use() as cfg:
+        bounded(index, 0, COUNT_MAX, key)
+        with self._handle.use() as cfg, self._lock:
             return _text(lib.vireo_config_get(cfg, encode(key, 'a key'),
                                               index))
 
     def values(self, key: str) -> list[str]:
         """All values of a key."""
         found: list[str] = []
-        with self._lock:
+        with self._handle.use(), self._lock:
             while (value := self.get(key, len(found))) is not None:
                 found.append(value)
         return found
@@ -149,13 +150,13 @@ class Config:
         """Sets keys from a JSON object; on failure nothing has changed."""
         raw = json.encode('utf-8') if isinstance(json, str) else bytes(json)
         error = new_error()
-        with self._lock, self._handle.use() as cfg:
+        with self._handle.use() as cfg, self._lock:
             check(lib.vireo_config_parse(cfg, raw, len(raw), error), error)
 
     def to_json(self) -> str:
         """What was set, as parse() takes it."""
         text = ctypes.c_void_p()
-        with self._lock, self._handle.use() as cfg:
+        with self._handle.use() as cfg, self._lock:
             check(lib.vireo_config_print(cfg, ctypes.byref(text)))
         try:
             return ctypes.string_at(text.value or 0).decode('utf-8')
@@ -167,7 +168,7 @@ class Config:
         duplicated. Names: "kvm", "console-in", "console-out", "command-in",
         "command-out", "command-err"."""
         error = new_error()
-        with self._lock, self._handle.use() as cfg:
+        with self._handle.use() as cfg, self._lock:
             check(lib.vireo_config_set_fd(cfg, encode(name, 'a name'),
                                           descriptor(file), error), error)
             self._files[name] = _Descriptor(descriptor(file))
@@ -177,9 +178,12 @@ class Config:
         """`fn` gets each line of a VM's log, on a thread of the VM. It must
         not use the VM: what it tries raises, and is shown on stderr. None:
         nobody gets them."""
+        if fn is not None and not callable(fn):
+            raise TypeError('it cannot be called')
+        level = LogLevel(level)
         made = (_log_callback(fn) if fn else
                 lib.vireo_config_set_log.argtypes[2]())
-        with self._lock, self._handle.use() as cfg:
+        with self._handle.use() as cfg, self._lock:
             lib.vireo_config_set_log(cfg, int(level), made, None)
             # The old one is C's until now; VMs keep what they were made with.
             self._log = made
@@ -188,7 +192,7 @@ class Config:
     def copy(self) -> Config:
         """Another one with the same values, descriptors and log."""
         made = Config()
-        with self._lock:
+        with self._handle.use(), self._lock:
             for key in keys():
                 if key.name in self:
                     made.set(key.name, self.values(key.name))
@@ -215,13 +219,12 @@ class Config:
         """Has a value been given?"""
         if not isinstance(key, str):
             return False
-        with self._lock, self._handle.use() as cfg:
+        with self._handle.use() as cfg, self._lock:
             return bool(lib.vireo_config_is_set(cfg, encode(key, 'a key')))
 
     def close(self) -> None:
-        with self._lock:
-            self._handle.close()
-            self._files = {}
+        self._handle.close()
+        self._files = {}
 
     def __enter__(self) -> Config:
         return self

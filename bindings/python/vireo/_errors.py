@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from typing import Any, NoReturn, Union
 
@@ -55,6 +56,13 @@ def encode(value: StrPath, what: str = 'a value') -> bytes:
     if b'\0' in raw:
         raise VireoError(Code.EINVAL, f'{what}: it has a zero byte')
     return raw
+
+
+def bounded(value: int, low: int, high: int, what: str) -> int:
+    """For C, where a number that is too large would be another one."""
+    if not low <= operator.index(value) <= high:
+        raise VireoError(Code.EINVAL, f'{what}: {value} is not {low} to {high}')
+    return operator.index(value)
 
 
 def state_error(text: str) -> NoReturn:

@@ -14,8 +14,8 @@ from typing import Any, Mapping, Optional, Sequence, Union
 from . import _library, _native
 from ._config import Config, descriptor
 from ._enums import Code
-from ._errors import (StrPath, VireoError, VireoTimeout, check, encode,
-                      new_error)
+from ._errors import (StrPath, VireoError, VireoTimeout, bounded, check,
+                      encode, new_error)
 from ._handle import Handle
 from ._streams import Pump
 from ._vm import End, Machine, wait_for
@@ -119,6 +119,7 @@ class Exec:
 
     def signal(self, number: int) -> None:
         """A signal for its process group."""
+        bounded(number, 1, 64, 'a signal')
         with self._handle.use() as command:
             check(lib.vireo_exec_signal(command, number))
 
@@ -130,8 +131,8 @@ class Exec:
 
     def resize(self, columns: int, rows: int) -> None:
         """The size of its terminal."""
-        if min(columns, rows) < 0 or max(columns, rows) > 0xffff:
-            raise VireoError(Code.EINVAL, 'a size is 0 to 65535')
+        bounded(columns, 0, 0xffff, 'columns')
+        bounded(rows, 0, 0xffff, 'rows')
         with self._handle.use() as command:
             check(lib.vireo_exec_resize(command, columns, rows))
 
@@ -160,7 +161,7 @@ class Vm(Machine):
     """
 
     def __init__(self, config: Optional[Config] = None, *,
-                 idle: Sequence[str] = ('cat',), **keys: Any) -> None:
+                 idle: Words = ('cat',), **keys: Any) -> None:
         if config is not None and keys:
             raise TypeError('a Config, or keys: not both')
         self._idle = -1
@@ -172,7 +173,7 @@ class Vm(Machine):
             if 'command' in own or 'init' in own:
                 raise VireoError(Code.EINVAL, 'a Vm has a command of its own '
                                  '(Machine runs others)', 'command')
-            own.set('command', list(idle))
+            own.set('command', words_of(idle))
             reader, writer = os.pipe()
             stack.callback(os.close, reader)
             keep_writer = stack.enter_context(contextlib.ExitStack())
@@ -188,10 +189,13 @@ class Vm(Machine):
             self.close()
             raise
 
-    def exec(self, command: Words, **options: Any) -> Exec:
-        """Starts a command: see Exec for the options. One for which the guest
-        is not ready yet waits."""
-        return Exec(self, command, **options)
+    def exec(self, command: Words, *, stdin: Any = None, stdout: Any = None,
+             stderr: Any = None, env: Optional[Mapping[str, str]] = None,
+             cwd: Optional[StrPath] = None,
+             user: Union[int, str, None] = None, tty: bool = False) -> Exec:
+        """Starts a command; one for which the guest is not ready yet waits."""
+        return Exec(self, command, stdin=stdin, stdout=stdout, stderr=stderr,
+                    env=env, cwd=cwd, user=user, tty=tty)
 
     def run(self, command: Words, *,
             input: Union[bytes, str, None] = None,
@@ -241,9 +245,12 @@ class Vm(Machine):
 
     def shutdown(self, timeout: Optional[float] = 10) -> End:
         """Lets the guest end, which writes back what is to be written: what
-        keeps it alive sees the end of its input. VireoTimeout: it does not."""
+        keeps it alive sees the end of its input, and SIGTERM, for a process
+        that was forked may hold the input open. VireoTimeout: it goes on."""
         if self._idle_finaliser.detach():
             os.close(self._idle)
+        with contextlib.suppress(VireoError):
+            self.signal(signal.SIGTERM)
         return self.wait(timeout)
 
     def close(self) -> None:

@@ -86,9 +86,12 @@ class Handle:
             yield self._pointer
         finally:
             with self._changed:
-                self._users[me] -= 1
-                if not self._users[me]:
-                    del self._users[me]
+                # A signal's handler may do the same between any two steps.
+                left = self._users[me] - 1
+                if left:
+                    self._users[me] = left
+                else:
+                    self._users.pop(me)
                     self._changed.notify_all()
 
     @contextlib.contextmanager

@@ -30,7 +30,7 @@ def find_library() -> str:
 
 def load(path: str) -> ctypes.CDLL:
     try:
-        library = ctypes.CDLL(path, use_errno=False)
+        library = ctypes.CDLL(path)
     except OSError as error:
         raise ImportError(f'libvireo cannot be loaded: {error} (install it, '
                           'or name the file in VIREO_LIBRARY)') from None

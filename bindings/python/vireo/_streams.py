@@ -101,7 +101,8 @@ class Pump:
         try:
             while True:
                 left = None if limit is None else limit - time.monotonic()
-                ready = self._selector.select(left)
+                ready = self._selector.select(
+                    None if left is None else min(left, 3600))
                 for key, _ in ready:
                     if key.fd in self._got:
                         self._read(key.fd)

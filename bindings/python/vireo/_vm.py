@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional, TypeVar
 
 from . import _library, _native
-from ._config import Config, descriptor
+from ._config import COUNT_MAX, Config, descriptor
 from ._enums import Code, Reason
-from ._errors import VireoError, VireoTimeout, check, decode, new_error
+from ._errors import (VireoError, VireoTimeout, bounded, check, decode,
+                      new_error)
 from ._handle import Handle
 
 lib = _library.lib
@@ -80,7 +81,7 @@ def wait_for(handle: Handle, wait: Callable[..., int],
                     break
                 # An hour at a time: poll() counts in an int.
                 poll.poll(1000 * 3600 if left is None else
-                          min(math.ceil(left * 1000), 1000 * 3600))
+                          math.ceil(min(left, 3600) * 1000))
                 if handle.closed:
                     raise VireoError(Code.ESTATE,
                                      f'{handle.what}: it was closed')
@@ -112,7 +113,7 @@ class Machine:
     def _create(self, config: Config) -> None:
         pointer = ctypes.c_void_p()
         error = new_error()
-        with config._lock, config._handle.use() as cfg:
+        with config._handle.use() as cfg, config._lock:
             check(lib.vireo_create(ctypes.byref(pointer), cfg, error), error)
             keep = config._log
         self._handle = Handle('VM', pointer, lib.vireo_destroy,
@@ -155,13 +156,14 @@ class Machine:
 
     def signal(self, number: int) -> None:
         """A signal for the command of key "command"."""
+        bounded(number, 1, 64, 'a signal')
         with self._handle.use() as vm:
             check(lib.vireo_command_signal(vm, number))
 
     def console_resize(self, columns: int, rows: int) -> None:
         """The terminal behind console=stdio has this size now."""
-        if min(columns, rows) < 0 or max(columns, rows) > 0xffff:
-            raise VireoError(Code.EINVAL, 'a size is 0 to 65535')
+        bounded(columns, 0, 0xffff, 'columns')
+        bounded(rows, 0, 0xffff, 'rows')
         with self._handle.use() as vm:
             check(lib.vireo_console_resize(vm, columns, rows))
 
@@ -174,8 +176,7 @@ class Machine:
 
     def console_path(self, index: int = 0) -> Optional[str]:
         """Where to connect to a console that is a pty or a socket."""
-        if index < 0:
-            raise IndexError(f'console {index}')
+        bounded(index, 0, COUNT_MAX, 'a console')
         with self._handle.use() as vm:
             raw = lib.vireo_console_path(vm, index)
             return None if raw is None else os.fsdecode(raw)
