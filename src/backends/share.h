@@ -184,6 +184,9 @@ struct share_dirent {
 };
 
 int share_open_folder(struct share *s, uint64_t node, uint64_t *handle);
+/* A descriptor, the caller's, by which the file system of a folder can be
+ * written to its disk (syncfs(2)); or -errno. */
+int share_open_to_sync(struct share *s, uint64_t node);
 /* The entry at @at (0: the first), "." and ".." too; 1, or 0 at the end. */
 int share_read_folder(struct share *s, uint64_t handle, uint64_t at,
 		      struct share_dirent *out);

@@ -73,6 +73,13 @@ int share_open_folder(struct share *s, uint64_t node, uint64_t *handle)
 	return share_handle_add(s, n, fd, dir, handle);
 }
 
+int share_open_to_sync(struct share *s, uint64_t node)
+{
+	int fd = share_folder_fd(s, node);
+
+	return fd < 0 ? fd : share_reopen(s, fd, O_RDONLY | O_DIRECTORY);
+}
+
 /* The next one of the host's; NULL: the end, or an error in errno. One that was
  * read may not have fitted, and is asked for again; but who begins again wants
  * to see what is new. */

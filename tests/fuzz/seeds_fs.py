@@ -19,6 +19,7 @@ TOO_LONG, LONGEST, OWNER = 24, 26, 28
  READDIR, RELEASEDIR, FSYNCDIR, GETLK, SETLK, SETLKW) = range(20, 34)
 CREATE, INTERRUPT, DESTROY = 35, 36, 38
 (BATCH_FORGET, FALLOCATE, READDIRPLUS, RENAME2, LSEEK, COPY) = range(42, 48)
+SYNCFS = 50
 
 (A, B, D, E, H, S, L, OUT, FIFO, NEW, NEW2, NEW3, EMPTY, DOT, DOTS, SLASH,
  SECRET, OUT_SECRET, DB, _, USER_X, USER_Y, SECURITY, OUTSIDE) = range(24)
@@ -280,6 +281,7 @@ def contents():
                                   (END, 4096), (0xFFFE, 4096))) + \
         ask(READDIR, handle=9, b=99) + ask(READDIR, handle=1, b=END, room=90) \
         + ask(READ, handle=1, b=9) + ask(FSYNCDIR, handle=1) + \
+        ask(SYNCFS) + ask(SYNCFS, 2, shape=URGENT) + \
         ask(SETATTR, 1, a=72, handle=1) + ask(READDIRPLUS, handle=1, a=8) + \
         host(REMOVE_A) + ask(READDIRPLUS, handle=1, b=4096) + \
         ask(RELEASEDIR, handle=1) + ask(READDIR, handle=1, b=99)

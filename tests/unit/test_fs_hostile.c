@@ -77,8 +77,8 @@ static void DF01_arguments_that_are_cut_off_are_errors(void **state)
 
 static void DF01_opcodes_that_are_none_are_told(void **state)
 {
-	static const uint32_t none[] = { 0, 7, 19, 34, 37, 39, 48, 49, 50,
-					 51, 52, 4096, UINT32_MAX };
+	static const uint32_t none[] = { 0, 7, 19, 34, 37, 39, 48, 49, 51,
+					 52, 4096, UINT32_MAX };
 	struct fs_case *t = *state;
 
 	for (int i = 0; i < 2; i++) {

@@ -3,7 +3,7 @@
  * See fs.h. A request's way: header copied and checked, the function for its
  * opcode called, which puts the answer into the chain, header written, chain
  * given back. Requests that want no answer are completed with length 0. What
- * waits for a lock is kept by fs_locks.c.
+ * waits for a lock is kept by fs_locks.c, what waits for the disk by fs_sync.c.
  */
 #include "devices/virtio/fs.h"
 
@@ -15,11 +15,13 @@
 #include "base/num.h"
 #include "devices/virtio/fs_call.h"
 #include "devices/virtio/fs_locks.h"
+#include "devices/virtio/fs_sync.h"
 
 #define CONFIG_SIZE 44 /* tag, number of request queues, notify buffer size */
 #define QUEUES      2
 #define BUDGET      32
 #define WAITERS     64
+#define SYNCERS     16
 #define PAGE        4096u
 #define FORGET_MAX  65536u /* of one request; what is more was not meant */
 #define NO_REPLY    INT64_MAX
@@ -33,6 +35,7 @@ struct fs {
 	bool whole;
 	struct share *share; /* owned */
 	struct fs_locks *locks; /* owned; NULL: it has none */
+	struct fs_sync *sync; /* owned */
 
 	/* loop thread */
 	bool ready; /* INIT was answered */
@@ -98,6 +101,22 @@ bool fs_put(const struct fs_call *call, size_t off, const void *src, size_t len)
 int64_t fs_answer(const struct fs_call *call, const void *src, size_t len)
 {
 	return fs_put(call, 0, src, len) ? (int64_t)len : -EIO;
+}
+
+void fs_answer_late(struct virtio *v, unsigned int queue,
+		    const struct chain *chain, uint64_t unique, int r)
+{
+	const struct fuse_out out = {
+		.len = le32_put(sizeof(out)),
+		.error = le32_put((uint32_t)r),
+		.unique = le64_put(unique),
+	};
+
+	if (virtio_broken(v))
+		return;
+	chain_write(chain, 0, &out, sizeof(out));
+	queue_push(&v->queue[queue].ring, chain, sizeof(out));
+	virtio_queue_done(v, queue);
 }
 
 uint64_t fs_valid_s(const struct fs_call *call)
@@ -302,6 +321,7 @@ static const fs_fn functions[] = {
 	[FUSE_RENAME2] = fs_rename2,
 	[FUSE_LSEEK] = fs_lseek,
 	[FUSE_COPY_FILE_RANGE] = fs_copy,
+	[FUSE_SYNCFS] = fs_syncfs,
 };
 
 static int64_t carry_out(struct fs *fs, struct fs_call *call)
@@ -332,7 +352,8 @@ static int64_t carry_out(struct fs *fs, struct fs_call *call)
 static int64_t serve(struct fs *fs, unsigned int n, const struct chain *c)
 {
 	struct fs_call call = { .share = fs->share, .cache = fs->cache,
-				.locks = fs->locks, .queue = n,
+				.locks = fs->locks, .sync = fs->sync,
+				.queue = n,
 				.writeback = fs->writeback, .chain = c,
 				.text = fs->text };
 	struct fuse_out out = { 0 };
@@ -396,17 +417,20 @@ static uint64_t fs_config_read(struct virtio *v, uint32_t off, unsigned int len)
 static int fs_start(struct virtio *v)
 {
 	fs_locks_start(to_fs(v)->locks);
+	fs_sync_start(to_fs(v)->sync);
 	return 0;
 }
 
 static void fs_stop(struct virtio *v)
 {
 	fs_locks_stop(to_fs(v)->locks);
+	fs_sync_stop(to_fs(v)->sync);
 }
 
 static void fs_stop_queue(struct virtio *v, unsigned int n)
 {
 	fs_locks_forget(to_fs(v)->locks, (int)n);
+	fs_sync_forget(to_fs(v)->sync, (int)n);
 }
 
 static void fs_reset(struct virtio *v)
@@ -414,6 +438,7 @@ static void fs_reset(struct virtio *v)
 	struct fs *fs = to_fs(v);
 
 	fs_locks_forget(fs->locks, -1);
+	fs_sync_forget(fs->sync, -1);
 	share_reset(fs->share);
 	fs->ready = false;
 	fs->writeback = false;
@@ -424,6 +449,7 @@ static void fs_destroy(struct virtio *v)
 	struct fs *fs = to_fs(v);
 
 	fs_locks_destroy(fs->locks);
+	fs_sync_destroy(fs->sync);
 	share_destroy(fs->share);
 	virtio_finish(v);
 	free(fs);
@@ -465,9 +491,11 @@ int fs_create(struct virtio **out, const struct fs_config *cfg,
 	fs->whole = cfg->whole;
 	fs->share = share;
 	virtio_init(&fs->v, &fs_ops, host, QUEUES, CONFIG_SIZE, 0);
-	if (cfg->host_locks &&
-	    fs_locks_create(&fs->locks, &fs->v, share,
-			    cfg->waiters ? cfg->waiters : WAITERS) < 0) {
+	if (fs_sync_create(&fs->sync, &fs->v,
+			   cfg->waiters ? cfg->waiters : SYNCERS) < 0 ||
+	    (cfg->host_locks &&
+	     fs_locks_create(&fs->locks, &fs->v, share,
+			     cfg->waiters ? cfg->waiters : WAITERS) < 0)) {
 		fs_destroy(&fs->v);
 		return err_set(err, -ENOMEM, "%s: out of memory", host->id);
 	}

@@ -30,7 +30,7 @@ struct fs_config {
 	enum fs_cache cache;
 	bool writeback; /* writes may wait in the guest */
 	bool host_locks; /* locks are against the host's programs too */
-	unsigned int waiters; /* for locks, at most; 0: 64 */
+	unsigned int waiters; /* for locks, at most; 0: 64. And to sync */
 	bool whole; /* file systems below it are not told apart */
 };
 

@@ -14,10 +14,12 @@
 #define FS_TEXT_MAX (65536u + 512u)
 
 struct fs_locks;
+struct fs_sync;
 
 struct fs_call {
 	struct share *share;
 	struct fs_locks *locks; /* NULL: they are the guest's own business */
+	struct fs_sync *sync;
 	unsigned int queue;
 	uint64_t unique;
 	enum fs_cache cache;
@@ -53,6 +55,9 @@ bool fs_put(const struct fs_call *call, size_t off, const void *src,
 	    size_t len);
 /* The whole answer: its length, or -EIO when there is no room for it. */
 int64_t fs_answer(const struct fs_call *call, const void *src, size_t len);
+/* The answer to one that was FS_LATER: 0 or -errno. Loop thread. */
+void fs_answer_late(struct virtio *v, unsigned int queue,
+		    const struct chain *chain, uint64_t unique, int r);
 /* For how many seconds the guest may believe an answer. */
 uint64_t fs_valid_s(const struct fs_call *call);
 /* Bytes that an answer may have after its header. */
@@ -70,7 +75,7 @@ void fs_unlock(struct fs_call *call, uint64_t handle, uint64_t owner,
 	       bool whole);
 
 /* What there is (fs_names.c, fs_attrs.c, fs_files.c, fs_folders.c,
- * fs_locks.c). */
+ * fs_locks.c, fs_sync.c). */
 int64_t fs_lookup(struct fs_call *call);
 int64_t fs_symlink(struct fs_call *call);
 int64_t fs_mknod(struct fs_call *call);
@@ -107,5 +112,7 @@ int64_t fs_readdirplus(struct fs_call *call);
 
 int64_t fs_getlk(struct fs_call *call);
 int64_t fs_setlk(struct fs_call *call);
+
+int64_t fs_syncfs(struct fs_call *call);
 
 #endif

@@ -53,17 +53,7 @@ static void arm_soon(struct fs_locks *l)
 
 static void answer(struct fs_locks *l, const struct waiter *w, int r)
 {
-	const struct fuse_out out = {
-		.len = le32_put(sizeof(out)),
-		.error = le32_put((uint32_t)r),
-		.unique = le64_put(w->unique),
-	};
-
-	if (virtio_broken(l->v))
-		return;
-	chain_write(&w->chain, 0, &out, sizeof(out));
-	queue_push(&l->v->queue[w->queue].ring, &w->chain, sizeof(out));
-	virtio_queue_done(l->v, w->queue);
+	fs_answer_late(l->v, w->queue, &w->chain, w->unique, r);
 }
 
 static void leave(struct fs_locks *l, struct waiter **at)

@@ -54,6 +54,7 @@ enum fuse_opcode {
 	FUSE_RENAME2 = 45,
 	FUSE_LSEEK = 46,
 	FUSE_COPY_FILE_RANGE = 47,
+	FUSE_SYNCFS = 50, /* virtiofs asks without having agreed on it */
 };
 
 /* FUSE_INIT's flags. */
