@@ -22,18 +22,20 @@
 
 /* ---- what is hidden ---- */
 
+/* Takes over @fd, of the folder. */
 static int hide_name(struct share *s, int fd, const char *name)
 {
 	struct share_hidden *h = &s->hidden[s->hidden_count];
 	struct statx stx;
 	int r = share_stat(fd, "", &stx);
 
-	if (r < 0)
-		return r;
+	h->name = r < 0 ? NULL : strdup(name);
+	if (!h->name) {
+		close(fd);
+		return r < 0 ? r : -ENOMEM;
+	}
 	h->parent = share_key(&stx);
-	h->name = strdup(name);
-	if (!h->name)
-		return -ENOMEM;
+	h->fd = fd;
 	s->hidden_count++;
 	return 0;
 }
@@ -55,8 +57,6 @@ static int hide(struct share *s, int root, const char *path)
 			  sizeof(how));
 	r = fd < 0 ? -errno : hide_name(s, fd, slash ? slash + 1 : path);
 	free(folder);
-	if (fd >= 0)
-		close(fd);
 	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 
@@ -80,7 +80,7 @@ bool share_is_hidden(const struct share *s, const struct share_node *parent,
 	for (unsigned int i = 0; i < s->hidden_count; i++) {
 		const struct share_hidden *h = &s->hidden[i];
 
-		if (share_key_same(&h->parent, &parent->key) &&
+		if (share_key_like(&h->parent, &parent->key) &&
 		    (!strcmp(h->name, name) || same_file(fd, h->name, name)))
 			return true;
 	}
@@ -195,8 +195,10 @@ void share_destroy(struct share *s)
 		return;
 	share_reset(s);
 	share_tree_finish(s);
-	for (unsigned int i = 0; i < s->hidden_count; i++)
+	for (unsigned int i = 0; i < s->hidden_count; i++) {
+		close(s->hidden[i].fd);
 		free(s->hidden[i].name);
+	}
 	free(s->hidden);
 	free(s->handle);
 	fd_close(&s->proc_fd);
@@ -340,6 +342,7 @@ int share_setattr(struct share *s, uint64_t node, uint64_t handle,
 		    n->key.type == S_IFDIR ? -EISDIR : -EINVAL;
 	if (r == 0)
 		r = set_times(s, magic.name, c);
+	share_node_refresh(s, n);
 	return r < 0 ? r : share_look(s, fd, "", &out->stx);
 }
 

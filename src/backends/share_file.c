@@ -149,6 +149,8 @@ int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle)
 		r = share_owner_drop_setid(s, fd);
 	if (r == 0)
 		r = share_reopen(s, fd, flags & FLAGS_KEPT);
+	if (r >= 0 && writes(flags))
+		share_node_refresh(s, n);
 	return r < 0 ? r : share_handle_add(s, n, r, NULL, handle);
 }
 

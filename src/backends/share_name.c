@@ -236,6 +236,7 @@ int share_link(struct share *s, uint64_t node, uint64_t parent,
 	magic = share_magic(fd);
 	if (linkat(s->proc_fd, magic.name, folder, name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
+	share_node_refresh(s, n);
 	return share_node_find(s, share_node(s, parent), folder, name, out);
 }
 
@@ -260,6 +261,15 @@ int share_remove(struct share *s, uint64_t parent, const char *name,
 	return 0;
 }
 
+/* It was moved there. Without memory its place is wrong, and it is looked up
+ * again. */
+static void settle_at(struct share *s, struct share_node *n,
+		      struct share_node *parent, const char *name)
+{
+	share_node_refresh(s, n);
+	(void)share_node_move(s, n, parent, name);
+}
+
 int share_rename(struct share *s, uint64_t from, const char *name, uint64_t to,
 		 const char *new_name, unsigned int flags)
 {
@@ -275,6 +285,11 @@ int share_rename(struct share *s, uint64_t from, const char *name, uint64_t to,
 	moved = share_node_at(s, old_fd, name);
 	there = share_node_at(s, new_fd, new_name);
 	kept = there && !flags && there != moved && share_node_keep(s, there);
+	/* For what it is afterwards. */
+	if (moved)
+		(void)share_node_fd(s, moved);
+	if (there && !kept)
+		(void)share_node_fd(s, there);
 	if (renameat2(old_fd, name, new_fd, new_name, flags) < 0) {
 		int r = -errno;
 
@@ -282,10 +297,9 @@ int share_rename(struct share *s, uint64_t from, const char *name, uint64_t to,
 			share_node_named(s, there);
 		return r;
 	}
-	/* Without memory its place is wrong, and it is looked up again. */
 	if (moved)
-		(void)share_node_move(s, moved, share_node(s, to), new_name);
+		settle_at(s, moved, share_node(s, to), new_name);
 	if (there && flags & RENAME_EXCHANGE)
-		(void)share_node_move(s, there, share_node(s, from), name);
+		settle_at(s, there, share_node(s, from), name);
 	return 0;
 }

@@ -10,8 +10,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -52,6 +54,29 @@ bool share_key_same(const struct share_key *a, const struct share_key *b)
 	       a->born_s == b->born_s && a->born_ns == b->born_ns;
 }
 
+bool share_key_like(const struct share_key *a, const struct share_key *b)
+{
+	return a->ino == b->ino && a->dev == b->dev && a->type == b->type;
+}
+
+static bool born_later(const struct share_key *a, const struct share_key *b)
+{
+	return a->born_s > b->born_s ||
+	       (a->born_s == b->born_s && a->born_ns > b->born_ns);
+}
+
+/* Is the folder @fd what @was on an overlayfs, copied up since? It has its
+ * number still. Its time of birth is the copy's. */
+static bool is_copied_up(int fd, const struct share_key *now,
+			 const struct share_key *was)
+{
+	struct statfs fs;
+
+	return now->type == S_IFDIR && share_key_like(now, was) &&
+	       born_later(now, was) && fstatfs(fd, &fs) == 0 &&
+	       fs.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
 static uint32_t hash_of(const struct share *s, const struct share_key *key)
 {
 	uint64_t h = (key->ino ^ key->dev << 17) * UINT64_C(0x9e3779b97f4a7c15);
@@ -84,6 +109,14 @@ static void hash_remove(struct share *s, struct share_node *n)
 	while (*at != n)
 		at = &(*at)->same_hash;
 	*at = n->same_hash;
+}
+
+static void set_key(struct share *s, struct share_node *n,
+		    const struct share_key *key)
+{
+	hash_remove(s, n);
+	n->key = *key;
+	hash_add(s, n);
 }
 
 /* Without memory it stays as it is, which is only slower. */
@@ -153,7 +186,7 @@ static void close_oldest(struct share *s)
 }
 
 /* What is called as @n in the folder @fd, when it is @n. */
-static int open_place(int fd, const struct share_node *n)
+static int open_place(struct share *s, int fd, struct share_node *n)
 {
 	int found = openat(fd, n->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct share_key key;
@@ -164,15 +197,19 @@ static int open_place(int fd, const struct share_node *n)
 		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
 	r = share_stat(found, "", &stx);
 	key = share_key(&stx);
-	if (r == 0 && !share_key_same(&key, &n->key))
-		r = -ESTALE;
+	if (r == 0 && !share_key_same(&key, &n->key)) {
+		if (is_copied_up(found, &key, &n->key))
+			set_key(s, n, &key);
+		else
+			r = -ESTALE;
+	}
 	if (r < 0)
 		fd_close(&found);
 	return r < 0 ? r : found;
 }
 
 /* Down from the nearest folder that is open. */
-static int walk_to(struct share_node *n)
+static int walk_to(struct share *s, struct share_node *n)
 {
 	struct share_node *way[DEPTH_MAX];
 	int depth = 0, fd, next;
@@ -184,7 +221,7 @@ static int walk_to(struct share_node *n)
 	}
 	fd = n->fd;
 	for (int i = depth - 1; i >= 0; i--) {
-		next = open_place(fd, way[i]);
+		next = open_place(s, fd, way[i]);
 		if (i < depth - 1)
 			close(fd);
 		if (next < 0)
@@ -205,7 +242,7 @@ int share_node_fd(struct share *s, struct share_node *n)
 	}
 	if (s->cached >= s->cached_max)
 		close_oldest(s);
-	n->fd = walk_to(n);
+	n->fd = walk_to(s, n);
 	if (n->fd < 0) {
 		int r = n->fd;
 
@@ -214,6 +251,37 @@ int share_node_fd(struct share *s, struct share_node *n)
 	}
 	cache(s, n);
 	return n->fd;
+}
+
+void share_node_refresh(struct share *s, struct share_node *n)
+{
+	struct share_key key;
+	struct statx stx;
+
+	if (n->fd < 0 || share_stat(n->fd, "", &stx) < 0)
+		return;
+	key = share_key(&stx);
+	if (key.type == n->key.type && !share_key_same(&key, &n->key))
+		set_key(s, n, &key);
+}
+
+/* The node of that file; NULL: the guest knows none. One with its number was
+ * another file, or has been copied up: its descriptor tells. */
+static struct share_node *find(struct share *s, const struct share_key *key)
+{
+	struct share_node *n = find_key(s, key), *next;
+
+	if (n)
+		return n;
+	for (n = s->hash[hash_of(s, key)]; n; n = next) {
+		next = n->same_hash;
+		if (!share_key_like(&n->key, key) || share_node_fd(s, n) < 0)
+			continue;
+		share_node_refresh(s, n);
+		if (share_key_same(&n->key, key))
+			return n;
+	}
+	return NULL;
 }
 
 int share_node_open(struct share *s, uint64_t id, struct share_node **n)
@@ -417,14 +485,14 @@ struct share_node *share_node_at(struct share *s, int fd, const char *name)
 	if (share_stat(fd, name, &stx) < 0)
 		return NULL;
 	key = share_key(&stx);
-	return find_key(s, &key);
+	return find(s, &key);
 }
 
 int share_node_of(struct share *s, struct share_node *parent, const char *name,
 		  const struct statx *stx, struct share_entry *out)
 {
 	const struct share_key key = share_key(stx);
-	struct share_node *n = find_key(s, &key);
+	struct share_node *n = find(s, &key);
 	int r;
 
 	if (!n)

@@ -53,8 +53,10 @@ struct share_holder {
 	int fd; /* owned */
 };
 
-/* A name that does not exist for the guest. */
+/* A name that does not exist for the guest. Its folder is held open, which
+ * keeps its number; when an overlayfs copies it up it is born anew. */
 struct share_hidden {
+	int fd; /* owned */
 	struct share_key parent;
 	char *name;
 };
@@ -96,8 +98,12 @@ void share_tree_finish(struct share *s);
 /* NULL: no such node. */
 struct share_node *share_node(struct share *s, uint64_t id);
 /* An O_PATH descriptor of the node's, or -errno; not the caller's to close, and
- * valid until two more were asked for. */
+ * valid until eight more were asked for. */
 int share_node_fd(struct share *s, struct share_node *n);
+/* To be called when a file may have been copied up by what was just done with
+ * it: on an overlayfs it is the same file, of which all that share_key() looks
+ * at may be another's. */
+void share_node_refresh(struct share *s, struct share_node *n);
 /* The node of a number, and as share_node_fd(); -ESTALE: no such node. */
 int share_node_open(struct share *s, uint64_t id, struct share_node **n);
 /* As share_node_fd(), of a folder's number. */
@@ -167,6 +173,8 @@ bool share_is_kernels(int fd);
 int share_stat(int fd, const char *name, struct statx *out);
 struct share_key share_key(const struct statx *stx);
 bool share_key_same(const struct share_key *a, const struct share_key *b);
+/* But for the time of birth. */
+bool share_key_like(const struct share_key *a, const struct share_key *b);
 /* The name in proc_fd by which an O_PATH descriptor's file can be reached. */
 struct share_magic {
 	char name[16];

@@ -124,6 +124,7 @@ int share_setxattr(struct share *s, uint64_t node, const char *name,
 	if (fd < 0)
 		return fd;
 	r = fsetxattr(fd, name, value, size, flags) < 0 ? -errno : 0;
+	share_node_refresh(s, share_node(s, node));
 	close(fd);
 	return r;
 }
@@ -136,6 +137,7 @@ int share_removexattr(struct share *s, uint64_t node, const char *name)
 	if (fd < 0)
 		return fd;
 	r = fremovexattr(fd, name) < 0 ? -errno : 0;
+	share_node_refresh(s, share_node(s, node));
 	close(fd);
 	return r;
 }
