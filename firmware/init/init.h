@@ -16,7 +16,8 @@
  *
  * It talks to the host over sockets (AF_VSOCK, host 2): the first port is for
  * words, the others are the command's streams. Further commands are asked for
- * by words, and have four ports each: see further.c.
+ * by words, and have four ports each: see further.c. Our own ports are such as
+ * the privileged may have only: the host hears nobody else.
  */
 #ifndef VIREO_INIT_INIT_H
 #define VIREO_INIT_INIT_H

@@ -55,7 +55,8 @@ struct board {
 	struct loop *loop;
 	const uint8_t *initramfs; /* one more, in memory; may be NULL */
 	size_t initramfs_len;
-	int (*dial)(void *ctx, uint32_t port); /* see vsock.h; may be NULL */
+	/* See vsock.h; may be NULL. */
+	int (*dial)(void *ctx, uint32_t port, uint32_t guest_port);
 	void *dial_ctx;
 	void (*mark)(void *ctx, uint8_t n); /* a boot mark by the guest */
 	void *mark_ctx;

@@ -30,13 +30,17 @@ static void on_ended(void *ctx, const struct command_end *end)
 	c->host.ended(c->host.ctx, end);
 }
 
-int command_dial(void *command, uint32_t port)
+/* Whoever calls first is a command's stream from then on. The numbers can be
+ * guessed, so it has to be one who may have such a port: init is. */
+int command_dial(void *command, uint32_t port, uint32_t guest_port)
 {
 	struct command *c = command;
 	uint32_t at = port - SESSION_PORTS;
 
 	if (port < SESSION_PORTS || at / 4 > EXEC_LAST)
 		return -ENOENT;
+	if (guest_port > SESSION_CALLER_MAX)
+		return -EACCES;
 	return at < 4 ? session_dial(c->session, at) :
 			execs_dial(&c->execs, at / 4, at % 4);
 }

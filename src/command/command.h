@@ -34,8 +34,9 @@ int command_create(struct command **out, struct config *cfg,
  * left. */
 void command_destroy(struct command *c);
 const struct archive *command_initramfs(const struct command *c);
-/* For struct vsock_dial. */
-int command_dial(void *command, uint32_t port);
+/* For struct vsock_dial. -EACCES: not from a port that only root may have in
+ * the guest. */
+int command_dial(void *command, uint32_t port, uint32_t guest_port);
 /* The VM has ended, and with it what ran beside the first command. */
 void command_vm_ended(struct command *c);
 /* The first command. */

@@ -25,6 +25,9 @@
 /* The first of the ports of session N is PORTS + 4 * N, for its words; the
  * next three are its streams. As in firmware/init/init.h. */
 #define SESSION_PORTS 0x76690000u
+/* The guest's own port for it; those up to here take a privilege there (Linux:
+ * CAP_NET_BIND_SERVICE). */
+#define SESSION_CALLER_MAX 1023u
 
 struct session;
 

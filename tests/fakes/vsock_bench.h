@@ -44,6 +44,7 @@ struct vsock_bench {
 	uint64_t rx[BENCH_SIZE]; /* buffers by head */
 	uint64_t tx;		 /* a packet of up to 64 KiB and more */
 	uint64_t event;
+	uint32_t dialed, dialed_from; /* ports the program was asked for last */
 };
 
 /* A device at b->path, and no driver yet. @request_ms as in the config. */

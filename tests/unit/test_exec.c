@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/num.h"
 #include "board/keys.h"
+#include "command/command.h"
 #include "command/exec.h"
 #include "command/recipe.h"
 
@@ -223,6 +225,24 @@ static void nobody_is_there_at_other_ports(void **state)
 	assert_int_equal(execs_dial(&f->all, 1, 0), -ECONNREFUSED);
 }
 
+/* What an ordinary process of the guest connects to is nobody's stream: it has
+ * no port below 1024. */
+static void only_init_may_call(void **state)
+{
+	static const uint32_t ports[] = {
+		SESSION_PORTS, SESSION_PORTS + 3, SESSION_PORTS + 4,
+		SESSION_PORTS + 4 * EXEC_LAST + 3,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+		assert_int_equal(command_dial(NULL, ports[i], 1024), -EACCES);
+		assert_int_equal(command_dial(NULL, ports[i], UINT32_MAX),
+				 -EACCES);
+	}
+	assert_int_equal(command_dial(NULL, SESSION_PORTS - 1, 1), -ENOENT);
+	assert_int_equal(command_dial(NULL, ports[3] + 1, 1), -ENOENT);
+}
+
 static void only_so_many_run_at_a_time(void **state)
 {
 	struct exec_order order = { .words = plain };
@@ -265,6 +285,7 @@ int main(void)
 		T(it_ends_as_the_guest_says),
 		T(it_ends_with_the_vm),
 		T(nobody_is_there_at_other_ports),
+		T(only_init_may_call),
 		T(only_so_many_run_at_a_time),
 		T(too_much_is_refused),
 	};

@@ -62,6 +62,8 @@ static void guest_connects_and_both_talk(void **state)
 	struct vsock_packet p;
 	char buf[16];
 
+	assert_int_equal(b->dialed, 52);
+	assert_int_equal(b->dialed_from, 1000);
 	guest_data(b, 52, 1000, "from guest", 10);
 	host_read(fd, buf, 10);
 	assert_memory_equal(buf, "from guest", 10);

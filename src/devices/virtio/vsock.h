@@ -23,7 +23,7 @@
  * does not block, the device's from here on, or -errno (-ENOENT: look at the
  * paths). Loop thread, with the device's lock held. */
 struct vsock_dial {
-	int (*dial)(void *ctx, uint32_t port);
+	int (*dial)(void *ctx, uint32_t port, uint32_t guest_port);
 	void *ctx;
 };
 

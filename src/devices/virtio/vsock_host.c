@@ -165,14 +165,14 @@ void vsock_accepted(struct vsock_conn *c)
 }
 
 /* The program's own ports, then the sockets beside PATH: a descriptor. */
-static int dial(struct vsock *vs, uint32_t port)
+static int dial(struct vsock *vs, uint32_t port, uint32_t guest_port)
 {
 	char path[VSOCK_PATH_MAX + 12];
 	int fd = -ENOENT;
 	int r;
 
 	if (vs->dial.dial)
-		fd = vs->dial.dial(vs->dial.ctx, port);
+		fd = vs->dial.dial(vs->dial.ctx, port, guest_port);
 	if (fd != -ENOENT || !*vs->path)
 		return fd;
 	snprintf(path, sizeof(path), "%s_%u", vs->path, port);
@@ -183,7 +183,8 @@ static int dial(struct vsock *vs, uint32_t port)
 struct vsock_conn *vsock_connect(struct vsock *vs, uint32_t host_port,
 				 uint32_t guest_port)
 {
-	int fd = vs->free == VSOCK_NONE ? -EMFILE : dial(vs, host_port);
+	int fd = vs->free == VSOCK_NONE ? -EMFILE :
+					  dial(vs, host_port, guest_port);
 	struct vsock_conn *c;
 
 	if (fd < 0) {
