@@ -31,6 +31,7 @@ struct control {
 	int base;    /* owned */
 	int stop_fd; /* owned eventfd */
 	_Atomic bool console; /* somebody has it */
+	_Atomic unsigned int execs; /* that run */
 	int spare;   /* owned: for a connection when there is no other */
 	bool deaf;   /* there is not even that one */
 	struct connection connection[MAX_CONNECTIONS];
@@ -69,6 +70,7 @@ static int open_all(struct control *c, const char *directory, const char *name)
 	c->service.name = c->runtime.name;
 	c->service.stop_fd = c->stop_fd;
 	c->service.console = &c->console;
+	c->service.execs = &c->execs;
 	return r;
 }
 

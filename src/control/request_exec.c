@@ -175,7 +175,7 @@ static void converse(const struct service *s, struct vireo_exec *exec, int fd)
 	}
 }
 
-void request_exec(const struct service *s, const struct exchange *x, int fd)
+static void run(const struct service *s, const struct exchange *x, int fd)
 {
 	struct vireo_exec *exec = NULL;
 	struct vireo_error err = { 0 };
@@ -187,4 +187,19 @@ void request_exec(const struct service *s, const struct exchange *x, int fd)
 	else if (exchange_upgrade(fd, "vireo-exec") == 0)
 		converse(s, exec, fd);
 	vireo_exec_destroy(&exec);
+}
+
+void request_exec(const struct service *s, const struct exchange *x, int fd)
+{
+	char text[64];
+
+	if (atomic_fetch_add(s->execs, 1) < SERVICE_EXECS) {
+		run(s, x, fd);
+	} else {
+		snprintf(text, sizeof(text),
+			 "%u commands run in it already: one has to end first",
+			 SERVICE_EXECS);
+		exchange_refuse(fd, 503, text);
+	}
+	atomic_fetch_sub(s->execs, 1);
 }

@@ -12,6 +12,10 @@
 #include "control/exchange.h"
 #include "vireo.h"
 
+/* Further commands at a time. Their connections last, and some are left for who
+ * wants to know, or to end it all. */
+#define SERVICE_EXECS 24u
+
 /* What requests are about; the same for all connections, and not changed while
  * there are any. */
 struct service {
@@ -21,6 +25,7 @@ struct service {
 	int64_t since; /* seconds since 1970 */
 	int stop_fd; /* readable: all connections end */
 	_Atomic bool *console; /* somebody has it */
+	_Atomic unsigned int *execs; /* how many run */
 };
 
 /* Answers it; when there is more to say on the connection, to its end. */

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "control/client.h"
 #include "control/control.h"
+#include "control/requests.h"
 #include "control/runtime.h"
 #include "one_vm.h"
 
@@ -204,6 +205,38 @@ static void C05_so_many_may_say_nothing(void **state)
 		     sizeof(answer));
 	while (!strncmp(answer, "HTTP/1.1 503 ", 13));
 	assert_int_equal(strncmp(answer, "HTTP/1.1 200 ", 13), 0);
+}
+
+/* What one is told when so many run; and nothing is left of those that were
+ * refused. */
+static void exec_among(unsigned int others, char *answer, size_t cap)
+{
+	_Atomic unsigned int execs = others;
+	const struct service s = { .execs = &execs };
+	const struct exchange x = { 0 };
+	int pair[2];
+	ssize_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+				    pair), 0);
+	request_exec(&s, &x, pair[0]);
+	close(pair[0]);
+	n = fd_read(pair[1], answer, cap - 1);
+	assert_true(n > 0);
+	answer[n] = '\0';
+	close(pair[1]);
+	assert_int_equal(atomic_load(&execs), others);
+}
+
+static void C05_commands_leave_room_for_who_ends_them(void **state)
+{
+	char answer[512];
+
+	exec_among(SERVICE_EXECS - 1, answer, sizeof(answer));
+	assert_int_equal(strncmp(answer, "HTTP/1.1 400 ", 13), 0);
+	exec_among(SERVICE_EXECS, answer, sizeof(answer));
+	assert_int_equal(strncmp(answer, "HTTP/1.1 503 ", 13), 0);
+	assert_non_null(strstr(answer, "24 commands run in it already"));
 }
 
 /* More than there is room for, or none that is one. */
@@ -394,6 +427,7 @@ int main(void)
 		T(C04_half_a_request_has_no_answer),
 		T(noise_ends_a_connection),
 		T(C05_so_many_may_say_nothing),
+		cmocka_unit_test(C05_commands_leave_room_for_who_ends_them),
 		T(C10_descriptors_nobody_wants_are_closed),
 		T(what_runs_is_listed),
 		T(a_name_nobody_has_is_told),
