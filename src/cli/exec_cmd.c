@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "cli/input.h"
 #include "control/client.h"
 
 #define MAX_ENV 1024
@@ -29,10 +30,8 @@ struct exec {
 	char term[128]; /* TERM=... */
 	const char *name;
 	int connection;
-	int signals;  /* signalfd */
-	int keys_out; /* our end of the command's input; -1: none */
-	char pending[512]; /* for the command, not yet in the pipe */
-	size_t pending_len;
+	int signals; /* signalfd */
+	struct keys keys; /* for the command's input pipe */
 	int passed; /* the last signal that was; 0: none */
 	bool left;  /* by that signal again */
 };
@@ -170,82 +169,35 @@ static void on_signal(struct exec *x)
 	}
 }
 
-static void send_pending(struct exec *x)
-{
-	ssize_t n = write(x->keys_out, x->pending, x->pending_len);
-
-	if (n > 0) {
-		x->pending_len -= (size_t)n;
-		memmove(x->pending, x->pending + n, x->pending_len);
-	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		close(x->keys_out); /* nobody reads */
-		x->keys_out = -1;
-	}
-}
-
-static void on_input(struct exec *x)
-{
-	ssize_t n = read(STDIN_FILENO, x->pending + x->pending_len,
-			 sizeof(x->pending) - x->pending_len);
-
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
-	if (n > 0) {
-		x->pending_len += (size_t)n;
-		send_pending(x);
-		return;
-	}
-	close(x->keys_out);
-	x->keys_out = -1;
-}
-
 /* Until the VM's process has something to tell, or the user leaves. */
 static void converse(struct exec *x)
 {
 	struct pollfd set[4];
 
 	do {
-		bool keys = x->keys_out >= 0;
-		bool full = x->pending_len == sizeof(x->pending);
-
 		set[0] = (struct pollfd){ x->connection, POLLIN, 0 };
 		set[1] = (struct pollfd){ x->signals, POLLIN, 0 };
-		set[2] = (struct pollfd){ keys && !full ? STDIN_FILENO : -1,
-					  POLLIN, 0 };
-		set[3] = (struct pollfd){ keys && x->pending_len ? x->keys_out :
-								   -1,
-					  POLLOUT, 0 };
+		keys_poll(&x->keys, &set[2], &set[3]);
 		if (poll(set, 4, -1) < 0 && errno != EINTR)
 			return;
 		if (set[1].revents)
 			on_signal(x);
 		if (set[3].revents)
-			send_pending(x);
-		if (set[2].revents && x->keys_out >= 0)
-			on_input(x);
+			keys_send(&x->keys);
+		if (set[2].revents)
+			keys_read(&x->keys);
+		if (keys_are_done(&x->keys))
+			keys_close(&x->keys);
 	} while (!set[0].revents && !x->left);
 }
 
-/* What is ignored (nohup, a background job) stays so. */
 static bool open_signals(struct exec *x)
 {
-	static const int ours[] = { SIGTERM, SIGINT,  SIGHUP,  SIGQUIT,
-				    SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT };
-	sigset_t set;
+	static const int ours[] = { SIGTERM,  SIGINT,  SIGHUP,
+				    SIGQUIT,  SIGUSR1, SIGUSR2,
+				    SIGWINCH, SIGCONT, 0 };
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		struct sigaction old;
-
-		sigaction(ours[i], NULL, &old);
-		if (old.sa_handler != SIG_IGN)
-			sigaddset(&set, ours[i]);
-	}
-	signal(SIGPIPE, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	x->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (x->signals < 0)
-		message("signalfd: %s", strerror(errno));
+	x->signals = input_signals(ours, false);
 	return x->signals >= 0;
 }
 
@@ -260,7 +212,7 @@ static bool connect_exec(struct exec *x)
 		message("pipe: %s", strerror(errno));
 		return false;
 	}
-	x->keys_out = fds[1];
+	x->keys.to = fds[1];
 	o->size = sizeof(*o);
 	o->has_in = o->has_out = o->has_err = true;
 	o->in = fds[0];
@@ -283,7 +235,7 @@ static int run(struct exec *x)
 	if (!open_signals(x) || !connect_exec(x))
 		return EXIT_USAGE;
 	tell_size(x);
-	if (x->options.tty && x->keys_out >= 0)
+	if (x->options.tty && x->keys.to >= 0)
 		terminal_raw();
 	converse(x);
 	if (x->left)
@@ -310,7 +262,7 @@ int cmd_exec(int argc, char **argv)
 	}
 	x->connection = -1;
 	x->signals = -1;
-	x->keys_out = -1;
+	x->keys.to = -1;
 	if (parse(x, argc, argv))
 		status = run(x);
 	else if (argc == 2 && (!strcmp(argv[1], "--help") ||

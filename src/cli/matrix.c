@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/input.h"
+
 #define AHEAD        128 /* runs whose output may wait for an earlier one */
 #define EXIT_LOST    120
 #define EXIT_STOPPED 123
@@ -386,27 +388,13 @@ static int tell(const struct matrix *m)
 	return status_of(m);
 }
 
-/* An ignored signal stays ignored, as in a single run. */
 static bool open_signals(struct matrix *m)
 {
 	static const int ours[] = { SIGTERM, SIGINT,  SIGHUP,  SIGQUIT,
-				    SIGTSTP, SIGCONT, SIGCHLD };
-	sigset_t set;
+				    SIGTSTP, SIGCONT, SIGCHLD, 0 };
 
-	sigemptyset(&set);
 	signal(SIGCHLD, SIG_DFL); /* or nobody can be waited for */
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		struct sigaction old;
-
-		sigaction(ours[i], NULL, &old);
-		if (old.sa_handler != SIG_IGN)
-			sigaddset(&set, ours[i]);
-	}
-	signal(SIGPIPE, SIG_IGN); /* EPIPE is an answer */
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	m->signals = signalfd(-1, &set, SFD_CLOEXEC);
-	if (m->signals < 0)
-		message("signalfd: %s", strerror(errno));
+	m->signals = input_signals(ours, true);
 	return m->signals >= 0;
 }
 

@@ -4,6 +4,7 @@
  * for three things: the VM's end, signals, and keys on the terminal.
  */
 #include "cli/cli.h"
+#include "cli/input.h"
 #include "cli/kernels.h"
 #include "cli/matrix.h"
 
@@ -30,10 +31,9 @@ struct run {
 	struct control *control; /* NULL: there is no socket */
 	FILE *log;    /* NULL: stderr */
 	int signals;  /* signalfd */
-	int keys_out; /* our end of the guest's input pipe; -1: no terminal */
+	bool terminal; /* its keys go through us */
 	struct terminal_filter filter;
-	char pending[512]; /* for the guest, not yet in the pipe */
-	size_t pending_len;
+	struct keys keys; /* for the guest's input pipe */
 	struct evidence evidence;
 	bool passed;       /* a signal, to the command */
 	bool pressed;      /* the power button, by a signal */
@@ -82,28 +82,14 @@ static bool set_log(struct run *run)
 	return true;
 }
 
-/* The signals we handle arrive by descriptor. An ignored SIGINT or SIGHUP
- * (nohup, a background job) stays ignored. */
+/* The signals we handle arrive by descriptor. */
 static bool open_signals(struct run *run)
 {
-	static const int ours[] = { SIGTERM, SIGINT,  SIGHUP,  SIGQUIT,
-				    SIGTSTP, SIGCONT, SIGWINCH };
-	sigset_t set;
+	static const int ours[] = { SIGTERM, SIGINT,  SIGHUP,	SIGQUIT,
+				    SIGTSTP, SIGCONT, SIGWINCH, 0 };
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		struct sigaction old;
-
-		sigaction(ours[i], NULL, &old);
-		if (old.sa_handler != SIG_IGN)
-			sigaddset(&set, ours[i]);
-	}
-	signal(SIGPIPE, SIG_IGN); /* EPIPE and EFBIG are answers */
-	signal(SIGXFSZ, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (run->signals < 0)
-		message("signalfd: %s", strerror(errno));
+	signal(SIGXFSZ, SIG_IGN); /* EFBIG is an answer */
+	run->signals = input_signals(ours, false);
 	return run->signals >= 0;
 }
 
@@ -166,7 +152,9 @@ static bool connect_streams(struct run *run)
 			      : console_streams(&run->opts, fds[0]);
 	if (tty) {
 		close(fds[0]);
-		run->keys_out = fds[1];
+		run->keys.to = fds[1];
+		run->keys.filter = has_command(run) ? NULL : &run->filter;
+		run->terminal = true;
 	}
 	return ok;
 }
@@ -189,7 +177,7 @@ static void tell_size(struct run *run)
 {
 	struct winsize size;
 
-	if (run->keys_out >= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+	if (run->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		vireo_console_resize(run->vm, size.ws_col, size.ws_row);
 }
 
@@ -262,43 +250,6 @@ static void on_key(struct run *run, enum terminal_key key)
 	}
 }
 
-/* Keys for the guest go into its pipe as there is room. */
-static void send_pending(struct run *run)
-{
-	ssize_t n = write(run->keys_out, run->pending, run->pending_len);
-
-	if (n <= 0)
-		return;
-	run->pending_len -= (size_t)n;
-	memmove(run->pending, run->pending + n, run->pending_len);
-}
-
-static void on_input(struct run *run)
-{
-	size_t room = sizeof(run->pending) - run->pending_len;
-	enum terminal_key key;
-	char in[sizeof(run->pending)];
-	ssize_t n = read(STDIN_FILENO, in, room);
-
-	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
-		close(run->keys_out); /* the terminal is gone */
-		run->keys_out = -1;
-		return;
-	}
-	if (n < 0)
-		return;
-	if (has_command(run)) {
-		memcpy(run->pending + run->pending_len, in, (size_t)n);
-		run->pending_len += (size_t)n;
-	} else {
-		run->pending_len += terminal_filter(
-			&run->filter, in, (size_t)n,
-			run->pending + run->pending_len, &key);
-		on_key(run, key);
-	}
-	send_pending(run);
-}
-
 static int grace_left(const struct run *run)
 {
 	uint64_t gone;
@@ -312,27 +263,26 @@ static int grace_left(const struct run *run)
 /* True when the VM has ended. */
 static bool wait_once(struct run *run)
 {
-	bool tty = run->keys_out >= 0;
-	bool full = run->pending_len == sizeof(run->pending);
-	struct pollfd fds[] = {
+	struct pollfd fds[5] = {
 		{ vireo_event_fd(run->vm), POLLIN, 0 },
 		{ run->signals, POLLIN, 0 },
-		{ tty && !full ? STDIN_FILENO : -1, POLLIN, 0 },
-		{ tty && run->pending_len ? run->keys_out : -1, POLLOUT, 0 },
 		{ run->control ? control_fd(run->control) : -1, POLLIN, 0 },
 	};
 	int timeout = grace_left(run);
 
+	keys_poll(&run->keys, &fds[3], &fds[4]);
 	if (poll(fds, 5, timeout) < 0 && errno != EINTR)
 		return true;
 	if (fds[1].revents)
 		on_signal(run);
 	if (fds[2].revents)
-		on_input(run);
-	if (fds[3].revents && run->keys_out >= 0)
-		send_pending(run);
-	if (fds[4].revents)
 		control_serve(run->control, run->vm);
+	if (fds[4].revents)
+		keys_send(&run->keys);
+	if (fds[3].revents)
+		on_key(run, keys_read(&run->keys));
+	if (keys_are_done(&run->keys))
+		keys_close(&run->keys); /* the terminal is gone */
 	if (timeout == 0)
 		vireo_stop(run->vm);
 	return fds[0].revents & POLLIN;
@@ -455,7 +405,6 @@ static int run_vm(struct run *run)
 {
 	struct vireo_error err;
 	struct vireo_end end;
-	bool raw = run->keys_out >= 0;
 	uint64_t start_ms = now_ms();
 
 	if (!vms_open(&run->control, &run->opts, false))
@@ -465,7 +414,7 @@ static int run_vm(struct run *run)
 	if (!run->opts.quiet)
 		tell_paths(run);
 	tell_size(run);
-	if (raw && !terminal_raw()) {
+	if (run->terminal && !terminal_raw()) {
 		message("the terminal: %s", strerror(errno));
 		return EXIT_USAGE;
 	}
@@ -535,7 +484,7 @@ static int prepare_and_run(struct run *run)
 
 int cmd_run(int argc, char **argv)
 {
-	struct run run = { .signals = -1, .keys_out = -1 };
+	struct run run = { .signals = -1, .keys.to = -1 };
 	int status = EXIT_USAGE;
 
 	if (opts_parse(&run.opts, argc - 1, argv + 1))
