@@ -3,13 +3,14 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/input.h"
 #include "control/client.h"
 
 /* All of it; false: nobody reads any more. */
@@ -38,48 +39,39 @@ static bool copy_output(int connection)
 	return n && write_all(STDOUT_FILENO, bytes, (size_t)n);
 }
 
-/* False: the user leaves. @open: there is more to come. */
-static bool copy_keys(int connection, struct terminal_filter *filter,
-		      bool *open)
+/* False: the user leaves. */
+static bool heed_key(enum terminal_key key)
 {
-	char in[512], out[sizeof(in)];
-	enum terminal_key key = TERMINAL_NONE;
-	ssize_t n = read(STDIN_FILENO, in, sizeof(in));
-	size_t len = n > 0 ? (size_t)n : 0;
-
-	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
-		*open = false;
-		return true;
-	}
-	if (terminal_is_raw())
-		len = terminal_filter(filter, in, len, out, &key);
-	else
-		memcpy(out, in, len);
 	if (key == TERMINAL_HELP)
 		fputs("\r\nCtrl-A x  leave\r\n"
 		      "Ctrl-A a  send Ctrl-A to the guest\r\n"
 		      "Ctrl-A h  this help\r\n",
 		      stderr);
-	return key != TERMINAL_QUIT && write_all(connection, out, len);
+	return key != TERMINAL_QUIT;
 }
 
+/* Keys that the guest does not take wait, here and in the connection. */
 static void converse(int connection)
 {
 	struct terminal_filter filter = { 0 };
-	bool open = true, goes_on = true;
+	struct keys keys = { .to = connection };
+	bool goes_on = true;
 
+	if (terminal_is_raw())
+		keys.filter = &filter;
+	fcntl(connection, F_SETFL, O_NONBLOCK);
 	while (goes_on) {
-		struct pollfd set[] = {
-			{ connection, POLLIN, 0 },
-			{ open ? STDIN_FILENO : -1, POLLIN, 0 },
-		};
+		struct pollfd set[3] = { { connection, POLLIN, 0 } };
 
-		if (poll(set, 2, -1) < 0 && errno != EINTR)
+		keys_poll(&keys, &set[1], &set[2]);
+		if (poll(set, 3, -1) < 0 && errno != EINTR)
 			return;
 		if (set[0].revents)
 			goes_on = copy_output(connection);
+		if (goes_on && set[2].revents)
+			keys_send(&keys);
 		if (goes_on && set[1].revents)
-			goes_on = copy_keys(connection, &filter, &open);
+			goes_on = heed_key(keys_read(&keys));
 	}
 }
 

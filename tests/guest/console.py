@@ -317,6 +317,31 @@ def second_signal_ends_it(bed):
         need(late < 5, f'signal {number}: the end came {late:.1f} s later')
 
 
+def visitor_of_a_guest_that_takes_no_key_stays(bed):
+    name = f'visited-{os.getpid()}'
+    with start(bed, 'spin.elf', '--name', name) as process:
+        read_until(process, b'spin\n')
+        with subprocess.Popen([bed.vireo, 'console', name],
+                              stdin=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL) as visitor:
+            os.set_blocking(visitor.stdin.fileno(), False)
+            end = time.monotonic() + 4  # more than the socket's patience
+            typed = 0
+            while time.monotonic() < end and visitor.poll() is None:
+                try:
+                    typed += os.write(visitor.stdin.fileno(), b'key\n' * 1024)
+                except BlockingIOError:
+                    time.sleep(0.1)
+                except BrokenPipeError:
+                    break
+            left = visitor.poll()
+            visitor.kill()
+        process.send_signal(signal.SIGQUIT)
+        finish(process, STOPPED)
+    need(left is None, f'it ended with {left} after {typed} bytes')
+    need(typed < 1 << 20, f'{typed} bytes are somewhere')
+
+
 def messages_come_after_the_guests_last_bytes(bed):
     with subprocess.Popen(
             bed.command('flood.elf', '--cmdline', 'bytes=67108864',
@@ -332,6 +357,7 @@ def messages_come_after_the_guests_last_bytes(bed):
 
 
 TESTS = [
+    visitor_of_a_guest_that_takes_no_key_stays,
     messages_come_after_the_guests_last_bytes,
     slow_reader_loses_no_byte,
     reader_that_stops_for_a_while_loses_no_byte,
