@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -208,6 +209,9 @@ static int make(struct runtime *rt, char *temporary, size_t cap)
 	if (mkdirat(rt->base, temporary, 0700) < 0)
 		return -errno;
 	rt->dir = openat(rt->base, temporary, DIR_FLAGS);
+	/* Who ages temporary files (systemd-tmpfiles) leaves it alone then. */
+	if (rt->dir >= 0)
+		(void)flock(rt->dir, LOCK_SH | LOCK_NB);
 	if (rt->dir >= 0)
 		rt->lock = openat(rt->dir, LOCK_NAME,
 				  O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

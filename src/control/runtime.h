@@ -7,7 +7,9 @@
  *
  * A directory is made under another name (".new-...") and renamed when its
  * socket listens, so nobody sees half of one, and two cannot have one name.
- * Who removes one holds its lock. All functions answer 0 or -errno; any thread.
+ * Who removes one holds its lock. Who removes what is old (systemd-tmpfiles)
+ * finds the directory locked too, by flock(2). All functions answer 0 or
+ * -errno; any thread.
  */
 #ifndef VIREO_CONTROL_RUNTIME_H
 #define VIREO_CONTROL_RUNTIME_H

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,6 +107,33 @@ static void leave_behind(const struct fixture *f, const char *name)
 	assert_int_equal(count(f), 1);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+/* As systemd-tmpfiles does before it looks into a directory. */
+static bool may_be_aged(const struct fixture *f, const char *name)
+{
+	int fd = openat(f->base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool locked;
+
+	assert_true(fd >= 0);
+	locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	close(fd);
+	return locked;
+}
+
+static void a_directory_in_use_is_not_aged(void **state)
+{
+	struct fixture *f = *state;
+	struct runtime rt;
+
+	assert_int_equal(runtime_claim(&rt, f->base, "one"), 0);
+	assert_false(may_be_aged(f, "one"));
+	assert_int_equal(count(f), 1);
+	assert_false(may_be_aged(f, "one"));
+	runtime_release(&rt);
+	leave_behind(f, "two");
+	assert_true(may_be_aged(f, "two"));
+	assert_int_equal(count(f), 0);
 }
 
 static void names_are_as_those_of_the_key(void **state)
@@ -343,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(names_are_as_those_of_the_key),
 		T(a_vm_has_a_directory_while_it_runs),
+		T(a_directory_in_use_is_not_aged),
 		T(two_cannot_have_one_name),
 		T(names_are_invented),
 		T(K07_what_a_killed_one_left_is_removed),
