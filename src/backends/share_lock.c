@@ -115,27 +115,40 @@ int share_lock(struct share *s, const struct share_lock *l)
 {
 	const struct share_handle *h = share_handle(s, l->handle);
 	struct share_holder **at;
-	bool had;
 	int r = check(h, l);
 
 	if (r < 0)
 		return r;
 	at = find(s, h->node, l->owner, l->whole);
-	had = *at;
 	if (l->type == F_UNLCK) {
-		if (had && (l->whole || (!l->start && l->end == INT64_MAX)))
+		if (*at && (l->whole || (!l->start && l->end == INT64_MAX)))
 			drop(s, at);
-		else if (had)
+		else if (*at)
 			r = set((*at)->fd, l);
 		return r;
 	}
-	if (!had)
+	if (!*at)
 		r = add(s, h, l, at);
-	if (r == 0)
-		r = set((*at)->fd, l);
-	if (r < 0 && !had)
+	if (r < 0)
+		return r;
+	r = set((*at)->fd, l);
+	(*at)->has |= r == 0;
+	/* Who waits need not open the file each time. */
+	if (!(*at)->has && (r != -EAGAIN || !l->waits))
 		drop(s, at);
 	return r;
+}
+
+void share_lock_give_up(struct share *s, const struct share_lock *l)
+{
+	const struct share_handle *h = share_handle(s, l->handle);
+	struct share_holder **at;
+
+	if (!h)
+		return;
+	at = find(s, h->node, l->owner, l->whole);
+	if (*at && !(*at)->has)
+		drop(s, at);
 }
 
 int share_lock_test(struct share *s, struct share_lock *l)

@@ -21,10 +21,13 @@ struct share_lock {
 	bool whole;      /* as flock(2), which knows nothing of the others */
 	int type;        /* F_RDLCK, F_WRLCK; F_UNLCK: gives it back */
 	uint64_t start, end; /* the last byte; INT64_MAX: all there will be */
+	bool waits; /* it will be tried again when it cannot be had */
 };
 
 /* -EAGAIN: somebody else has one that is in the way. -ENOLCK: too many. */
 int share_lock(struct share *s, const struct share_lock *l);
+/* One that waited does not any more. */
+void share_lock_give_up(struct share *s, const struct share_lock *l);
 /* What is in the way of *l, which is not whole: its type and place. Nothing:
  * F_UNLCK. */
 int share_lock_test(struct share *s, struct share_lock *l);

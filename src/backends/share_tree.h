@@ -50,11 +50,12 @@ struct share_holder {
 	struct share_node *node; /* holds it, as a child would */
 	uint64_t owner;
 	bool whole;
+	bool has; /* or has had; else it waits for its first */
 	int fd; /* owned */
 };
 
-/* A name that does not exist for the guest. Its folder is held open, which
- * keeps its number; when an overlayfs copies it up it is born anew. */
+/* A name that does not exist for the guest. The folder keeps its number while
+ * it is open, though not its birth (on an overlayfs). */
 struct share_hidden {
 	int fd; /* owned */
 	struct share_key parent;
@@ -100,9 +101,8 @@ struct share_node *share_node(struct share *s, uint64_t id);
 /* An O_PATH descriptor of the node's, or -errno; not the caller's to close, and
  * valid until eight more were asked for. */
 int share_node_fd(struct share *s, struct share_node *n);
-/* To be called when a file may have been copied up by what was just done with
- * it: on an overlayfs it is the same file, of which all that share_key() looks
- * at may be another's. */
+/* After what may have copied it up: on an overlayfs it is the same file, and
+ * its key is another. */
 void share_node_refresh(struct share *s, struct share_node *n);
 /* The node of a number, and as share_node_fd(); -ESTALE: no such node. */
 int share_node_open(struct share *s, uint64_t id, struct share_node **n);
@@ -172,8 +172,8 @@ void share_locks_end(struct share *s, const struct share_node *n);
 bool share_is_kernels(int fd);
 int share_stat(int fd, const char *name, struct statx *out);
 struct share_key share_key(const struct statx *stx);
+/* The same, all of it; or but for the time of birth. */
 bool share_key_same(const struct share_key *a, const struct share_key *b);
-/* But for the time of birth. */
 bool share_key_like(const struct share_key *a, const struct share_key *b);
 /* The name in proc_fd by which an O_PATH descriptor's file can be reached. */
 struct share_magic {

@@ -269,6 +269,53 @@ static void a_read_only_tree_has_locks_to_read(void **state)
 	cmocka_unit_test_setup_teardown(f, share_bench_setup, \
 					share_bench_teardown)
 
+static void who_waits_opens_the_file_once(void **state)
+{
+	struct share_bench *t = *state;
+	struct share_lock l = { 0, 1, false, F_WRLCK, 0, ALL, true };
+	unsigned int files;
+	uint64_t handle;
+	int fd;
+
+	host_put(t, "f", "x");
+	handle = guest_open(t, guest_find(t, SHARE_ROOT, "f"), O_RDWR);
+	l.handle = handle;
+	fd = openat(t->fd, "f", O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	files = share_bench_files();
+	for (int i = 0; i < 2; i++) {
+		/* One of each kind. */
+		l.whole = i == 0;
+		if (!l.whole)
+			assert_int_equal(lock(t, handle, 2, F_RDLCK, 5, 5), 0);
+		files = share_bench_files();
+		for (int k = 0; k < 3; k++) {
+			assert_int_equal(share_lock(t->s, &l), -EAGAIN);
+			assert_int_equal(share_bench_files(), files + 1);
+		}
+		share_lock_give_up(t->s, &l);
+		share_lock_give_up(t->s, &l);
+		assert_int_equal(share_bench_files(), files);
+	}
+	assert_int_equal(share_lock(t->s, &l), -EAGAIN);
+	assert_int_equal(lock(t, handle, 2, F_UNLCK, 0, ALL), 0);
+	assert_int_equal(share_lock(t->s, &l), 0);
+	/* What it has stays when it gives up another. */
+	l.start = 9;
+	share_lock_give_up(t->s, &l);
+	assert_false(host_gets(t, "f", F_RDLCK, 0, 1));
+	close(fd);
+	/* Waiting ends with the last open file. */
+	assert_int_equal(lock(t, handle, 1, F_UNLCK, 0, ALL), 0);
+	assert_int_equal(lock(t, handle, 2, F_RDLCK, 0, 0), 0);
+	assert_int_equal(share_lock(t->s, &l), 0);
+	l.owner = 3;
+	assert_int_equal(share_lock(t->s, &l), -EAGAIN);
+	assert_int_equal(share_close(t->s, handle), 0);
+	assert_int_equal(share_lock(t->s, &l), -EBADF);
+	share_lock_give_up(t->s, &l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +325,7 @@ int main(void)
 		TEST(locks_of_whole_files_are_another_kind),
 		TEST(what_cannot_be_locked_is_refused),
 		TEST(locks_end_with_the_last_open_file),
+		TEST(who_waits_opens_the_file_once),
 		TEST(D908_owners_of_locks_have_a_limit),
 		TEST(a_read_only_tree_has_locks_to_read),
 	};

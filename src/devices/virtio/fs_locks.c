@@ -175,6 +175,7 @@ void fs_locks_interrupt(struct fs_locks *l, uint64_t unique)
 		at = &(*at)->next;
 	if (*at) {
 		answer(l, *at, -EINTR);
+		share_lock_give_up(l->share, &(*at)->lock);
 		leave(l, at);
 	}
 	pthread_mutex_unlock(&l->lock);
@@ -247,15 +248,20 @@ int64_t fs_setlk(struct fs_call *call)
 {
 	struct share_lock lk;
 	struct fuse_lk_in in;
-	int r;
+	int64_t r;
 
 	if (!call->locks)
 		return -ENOSYS;
 	if (!fs_arg(call, &in, sizeof(in)) || !decode(&lk, &in))
 		return -EINVAL;
+	lk.waits = call->opcode == FUSE_SETLKW;
 	r = share_lock(call->share, &lk);
-	if (r == -EAGAIN && call->opcode == FUSE_SETLKW)
-		return wait_for(call, &lk);
+	if (r == -EAGAIN && lk.waits) {
+		r = wait_for(call, &lk);
+		if (r != FS_LATER)
+			share_lock_give_up(call->share, &lk);
+		return r;
+	}
 	if (lk.type != F_WRLCK)
 		fs_locks_try(call->locks); /* one may be free, or weaker */
 	return r;
