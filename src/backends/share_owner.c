@@ -9,6 +9,11 @@
  * mode of such a file is the guest's without those bits (and with the owner's,
  * which the guest's own kernel keeps an eye on). Everything else is as the host
  * says: so are links, FIFOs and sockets, which cannot have such attributes.
+ *
+ * A tree may come with attributes of a stranger's, as an image may come with
+ * set-user-id programs. Nothing here can tell them from our own: they are to
+ * travel with copies. So their set-id bits are for the guest to refuse: its
+ * init mounts what is not the root with nosuid.
  */
 #include <errno.h>
 #include <fcntl.h>
