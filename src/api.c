@@ -229,7 +229,7 @@ void vireo_stats(struct vireo_vm *vm,
 		return;
 	pthread_mutex_lock(&vm->board_lock);
 	vm_rows(vm, fn, ctx);
-	row.value = ram_resident(&vm->board.ram) / 1024;
+	row.value = vm_touched(vm) / 1024;
 	fn(ctx, &row);
 	stats_report(&vm->total, fn, ctx);
 	pthread_mutex_unlock(&vm->board_lock);

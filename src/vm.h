@@ -93,6 +93,7 @@ struct vireo_vm {
 	uint64_t output_ns; /* the last byte of console output */
 	unsigned int restarts;
 	struct stats total;
+	uint64_t touched; /* bytes of RAM, before we have read there; or 0 */
 };
 
 int vm_create(struct vireo_vm **out, const struct config *cfg,
@@ -188,6 +189,9 @@ void vm_registers(struct vireo_vm *vm,
 		  void *ctx);
 void vm_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
 	      void *ctx);
+/* Bytes of RAM that the guest has touched, without what the functions above
+ * have read. Board lock held. */
+uint64_t vm_touched(const struct vireo_vm *vm);
 
 /* What `vireo run` ends with, and the word for it. */
 int vm_exit_code(enum vireo_reason reason, int status);

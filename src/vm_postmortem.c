@@ -58,8 +58,17 @@ static struct remains *remains_create(struct vireo_vm *vm)
 	return NULL;
 }
 
-static void find_kernel(struct remains *m, const struct board *board)
+uint64_t vm_touched(const struct vireo_vm *vm)
 {
+	return vm->touched ? vm->touched : ram_resident(&vm->board.ram);
+}
+
+/* What we read counts as touched too, from here on. */
+static void find_kernel(struct remains *m, struct vireo_vm *vm)
+{
+	const struct board *board = &vm->board;
+
+	vm->touched = vm_touched(vm);
 	arch_kernel_map(&m->map, &board->mem, m->state, m->cpus);
 	vmcoreinfo_find(&m->info, &board->mem, &board->ram);
 }
@@ -95,7 +104,7 @@ void vm_write_core(struct vireo_vm *vm, enum vireo_reason reason)
 		log_error(&vm->log, "vmcore: the vCPUs cannot be read");
 		return;
 	}
-	find_kernel(m, &vm->board);
+	find_kernel(m, vm);
 	if (core_dump_write(vm->cfg->vmcore,
 			    &(struct core_dump){
 				    &vm->board.mem, &vm->board.ram, m->state,
@@ -202,7 +211,7 @@ void vm_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
 		struct trace t = { &vm->board.mem, &m->map, &m->symbols, 0,
 				   fn, ctx };
 
-		find_kernel(m, &vm->board);
+		find_kernel(m, vm);
 		find_symbols(m, vm);
 		t.slide = m->slide;
 		for (unsigned int i = 0; i < m->cpus && i < TRACED_MAX; i++)

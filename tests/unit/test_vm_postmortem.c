@@ -212,6 +212,42 @@ static void silence_is_looked_at_too(void **state)
 	assert_int_equal(f->vm->vcpu[0].samples, VCPU_SAMPLES);
 }
 
+static void see_touched(void *ctx, const struct vireo_stat *stat)
+{
+	if (!strcmp(stat->name, "guest pages touched"))
+		*(uint64_t *)ctx = stat->value;
+}
+
+static uint64_t touched_kib(struct one_vm *f)
+{
+	uint64_t kib = UINT64_MAX;
+
+	vireo_stats(f->vm, see_touched, &kib);
+	return kib;
+}
+
+/* The VM has 1 MiB, of which a core and a trace read all. */
+static void reading_does_not_count_as_touching(void **state)
+{
+	struct one_vm *f = *state;
+	struct place p;
+	struct seen s;
+
+	enter(&p, f);
+	fake_out(0, 0x505, 1, 1);
+	one_vm_run(f);
+	assert_true(has_core(&p));
+	assert_true(touched_kib(f) > 0 && touched_kib(f) < 512);
+	vm_destroy(f->vm);
+	f->vm = NULL;
+	f->cfg.vmcore[0] = '\0';
+	fake.boot = fake.vms + 1;
+	fake_out(0, 0x505, 1, 1);
+	one_vm_run(f);
+	look(f, &s);
+	assert_true(touched_kib(f) > 0 && touched_kib(f) < 512);
+}
+
 static void restart_that_failed_has_nothing_to_tell(void **state)
 {
 	struct one_vm *f = *state;
@@ -307,6 +343,7 @@ int main(void)
 		VM_TEST(registers_are_told_after_the_end),
 		VM_TEST(hang_is_looked_at_some_times),
 		VM_TEST(silence_is_looked_at_too),
+		VM_TEST(reading_does_not_count_as_touching),
 		VM_TEST(restart_that_failed_has_nothing_to_tell),
 		VM_TEST(symbols_that_cannot_be_read_are_told),
 		VM_TEST(symbols_beside_the_kernel_are_found),
