@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "backends/share_own.h"
 #include "backends/share_tree.h"
 #include "base/fd.h"
 #include "base/num.h"
@@ -89,19 +90,23 @@ bool share_is_hidden(const struct share *s, const struct share_node *parent,
 
 /* ---- life ---- */
 
+/* The last is what is in the place of our own folder. */
 static int hide_all(struct share *s, const struct share_config *cfg, int root,
 		    struct err *err)
 {
-	s->hidden = calloc(cfg->hidden_count + 1, sizeof(*s->hidden));
+	unsigned int count = cfg->hidden_count + (cfg->own.folder != NULL);
+
+	s->hidden = calloc(count + 1, sizeof(*s->hidden));
 	if (!s->hidden)
 		return err_set(err, -ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < cfg->hidden_count; i++) {
-		int r = hide(s, root, cfg->hidden[i]);
+	for (unsigned int i = 0; i < count; i++) {
+		const char *path = i < cfg->hidden_count ? cfg->hidden[i] :
+							   cfg->own.folder;
+		int r = hide(s, root, path);
 
 		if (r < 0)
 			return err_set(err, r, "cannot hide %s in %s: %s",
-				       cfg->hidden[i], cfg->path,
-				       strerror(-r));
+				       path, cfg->path, strerror(-r));
 	}
 	return 0;
 }
@@ -168,10 +173,13 @@ int share_create(struct share **out, const struct share_config *cfg,
 	r = choose_owners(s, root, err);
 	if (r == 0)
 		r = hide_all(s, cfg, root, err);
+	if (r == 0)
+		r = share_own_create(s, cfg, err);
 	if (r < 0)
 		goto fail;
 	s->cfg.path = NULL; /* the caller's */
 	s->cfg.hidden = NULL;
+	s->cfg.own = (struct own_files){ 0 };
 	*out = s;
 	return 0;
 fail:
@@ -194,11 +202,13 @@ void share_destroy(struct share *s)
 	if (!s)
 		return;
 	share_reset(s);
+	share_own_finish(s);
 	share_tree_finish(s);
 	for (unsigned int i = 0; i < s->hidden_count; i++) {
 		close(s->hidden[i].fd);
 		free(s->hidden[i].name);
 	}
+	free(s->own);
 	free(s->hidden);
 	free(s->handle);
 	fd_close(&s->proc_fd);
@@ -243,10 +253,15 @@ int share_reopen(struct share *s, int fd, int flags)
 
 int share_getattr(struct share *s, uint64_t node, struct share_attr *out)
 {
-	struct share_node *n;
-	int fd = share_node_open(s, node, &n);
-	int r = fd < 0 ? fd : share_look(s, fd, "", &out->stx);
+	struct share_node *n = share_node(s, node);
+	int fd, r;
 
+	if (n && n->own) {
+		*out = (struct share_attr){ .stx = *n->own };
+		return 0;
+	}
+	fd = share_node_open(s, node, &n);
+	r = fd < 0 ? fd : share_look(s, fd, "", &out->stx);
 	if (r == 0)
 		out->mount = n->parent && n->key.dev != n->parent->key.dev;
 	return r;

@@ -31,6 +31,7 @@
 #include <sys/uio.h>
 
 #include "base/err.h"
+#include "base/own_file.h"
 
 #define SHARE_ROOT     1u
 #define SHARE_NAME_MAX 255u
@@ -54,6 +55,9 @@ struct share_config {
 	 * Copied. */
 	const char *const *hidden;
 	unsigned int hidden_count;
+	/* At the root of the tree: they can be looked up and read, no listing
+	 * has them, what the host has by that name is hidden. Copied. */
+	struct own_files own;
 	unsigned int nodes;   /* at most; 0: a million */
 	unsigned int handles; /* at most; 0: half of the descriptors it has */
 	/* How many servers this process has: together they leave a quarter of

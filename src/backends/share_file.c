@@ -141,10 +141,11 @@ int share_open(struct share *s, uint64_t node, int flags, uint64_t *handle)
 	if (n->key.type != S_IFREG)
 		return n->key.type == S_IFDIR ? -EISDIR :
 		       n->key.type == S_IFLNK ? -ELOOP : -EPERM;
-	if (n->kernels)
+	if (n->kernels && !n->own)
 		return -EPERM;
 	if (writes(flags))
-		r = s->cfg.read_only ? -EROFS : share_drop_setid(s, fd);
+		r = s->cfg.read_only || n->own ? -EROFS :
+						 share_drop_setid(s, fd);
 	if (r == 0 && flags & O_TRUNC)
 		r = share_owner_drop_setid(s, fd);
 	if (r == 0)

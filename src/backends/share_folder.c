@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "backends/share_own.h"
 #include "backends/share_tree.h"
 #include "base/num.h"
 
@@ -35,8 +36,12 @@ bool share_is_kernels(int fd)
 int share_lookup(struct share *s, uint64_t parent, const char *name,
 		 struct share_entry *out)
 {
-	int fd = share_folder_fd(s, parent);
+	int r = share_own_lookup(s, parent, name, out);
+	int fd;
 
+	if (r <= 0)
+		return r;
+	fd = share_folder_fd(s, parent);
 	if (fd < 0)
 		return fd;
 	return share_node_find(s, share_node(s, parent), fd, name, out);

@@ -174,7 +174,7 @@ static void cache(struct share *s, struct share_node *n)
 
 static bool is_cached(const struct share_node *n)
 {
-	return n->fd >= 0 && n->parent && !n->gone;
+	return n->fd >= 0 && n->parent && !n->gone && !n->own;
 }
 
 static void close_oldest(struct share *s)
@@ -240,6 +240,8 @@ int share_node_fd(struct share *s, struct share_node *n)
 		}
 		return n->fd;
 	}
+	if (n->own)
+		return -EACCES;
 	if (s->cached >= s->cached_max)
 		close_oldest(s);
 	n->fd = walk_to(s, n);
@@ -437,7 +439,7 @@ void share_forget(struct share *s, uint64_t node, uint64_t count)
 {
 	struct share_node *n = share_node(s, node);
 
-	if (!n)
+	if (!n || n->own)
 		return;
 	n->refs = n->refs > count ? n->refs - count : 0;
 	release(s, n);
@@ -566,10 +568,10 @@ int share_tree_create(struct share *s, int root_fd)
 void share_tree_reset(struct share *s)
 {
 	for (uint32_t i = 1; i < s->slots; i++)
-		if (s->slot[i])
+		if (s->slot[i] && !s->slot[i]->own)
 			s->slot[i]->refs = 0;
 	for (uint32_t i = 1; i < s->slots; i++)
-		if (s->slot[i] && !s->slot[i]->children)
+		if (s->slot[i] && !s->slot[i]->own && !s->slot[i]->children)
 			release(s, s->slot[i]);
 }
 

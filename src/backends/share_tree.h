@@ -28,6 +28,7 @@ struct share_node {
 			* it is seen and not entered */
 	uint64_t refs; /* the guest's */
 	uint32_t children; /* nodes that have this one as their place */
+	const struct statx *own; /* of a file of ours: see share_own.h; NULL */
 	struct share_node *parent; /* NULL: the root */
 	char *name;                /* in there; owned */
 	struct share_node *same_hash;
@@ -70,6 +71,8 @@ struct share {
 	int proc_fd; /* /proc/self/fd */
 	struct share_hidden *hidden; /* owned */
 	unsigned int hidden_count;
+	struct share_own *own; /* owned */
+	unsigned int own_count;
 
 	struct share_node **slot; /* owned; by the low half of the id, less 1 */
 	uint32_t *generation;     /* owned; of each slot: the high half */

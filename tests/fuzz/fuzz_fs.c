@@ -7,6 +7,7 @@
 #include "base/endian.h"
 #include "backends/share_tree.h"
 #include "base/thread.h"
+#include "backends/share_own.h"
 #include "devices/virtio/fs.h"
 #include "devices/virtio/fs_args.h"
 #include "devices/virtio/fs_wire.h"
@@ -25,6 +26,7 @@
 #define NODES	  40u
 #define WAITERS	  3u
 #define HANDLES	  9u
+#define OWN_TEXT  "nobody may change this"
 
 struct stage {
 	struct fuzz_input in;
@@ -205,6 +207,22 @@ static void check_locks(const struct share *s)
 	must(count == s->holders);
 }
 
+/* They are what they were. */
+static void check_own(const struct share *s)
+{
+	char text[sizeof(OWN_TEXT)];
+
+	if (!s->own_count)
+		return;
+	must(s->own_count == 2 && s->own[0].node->fd < 0);
+	must(pread(s->own[1].node->fd, text, sizeof(text), 0) ==
+	     sizeof(OWN_TEXT) - 1);
+	must(!memcmp(text, OWN_TEXT, sizeof(OWN_TEXT) - 1));
+	for (unsigned int i = 0; i < 2; i++)
+		must(s->own[i].node->own == &s->own[i].stx &&
+		     !s->own[i].node->gone && s->own[i].node->refs == 1);
+}
+
 static void check_share(const struct stage *t)
 {
 	const struct share *s = t->share;
@@ -225,6 +243,7 @@ static void check_share(const struct stage *t)
 	must(open == s->handles_open && open <= HANDLES);
 	check_nodes(s);
 	check_locks(s);
+	check_own(s);
 }
 
 /* ---- steps ---- */
@@ -417,6 +436,7 @@ static void snapshot(struct stage *t)
 static void bad_config(struct stage *t, uint32_t how)
 {
 	static const char *const hide[] = { "loop/x" };
+	static const struct own_file odd = { "a/b", 0755, "", 0 };
 	struct share_config back = { .path = tree_path() };
 	const struct fs_config front = {
 		.tag = how & 8 ? "" : "0123456789012345678901234567890123456",
@@ -440,6 +460,8 @@ static void bad_config(struct stage *t, uint32_t how)
 		must(symlinkat("loop", tree_fd, "loop") == 0 ||
 		     errno == EEXIST);
 	}
+	if (how & 32)
+		back.own = (struct own_files){ "x", &odd, 1 };
 	if (share_create(&s, &back, &err) < 0) {
 		must(!s && err.code < 0 && err.text[0]);
 		return;
@@ -505,12 +527,15 @@ static void step(struct stage *t)
 static void create(struct stage *t, uint32_t how)
 {
 	static const char *const hide[] = { "h", "d/hidden", "none/x" };
+	static const struct own_file own = { "init", 0755, OWN_TEXT,
+					     sizeof(OWN_TEXT) - 1 };
 	struct rlimit limit, less;
 	const struct share_config back = {
 		.path = tree_path(), .read_only = how & 1,
 		.owners = how & 32 ? SHARE_OWNERS_STORED : SHARE_OWNERS_AUTO,
 		.hidden = hide, .hidden_count = ARRAY_SIZE(hide),
 		.nodes = how & 2 ? 1024 : NODES, .handles = HANDLES,
+		.own = { how & 128 ? ".own" : NULL, &own, 1 },
 	};
 	const struct fs_config front = {
 		.tag = "fuzz", .cache = (enum fs_cache)(how / 4 % 3),

@@ -40,6 +40,8 @@ static const char *name_of(uint32_t i)
 		return names[i];
 	if (i == 28)
 		return "user.vireo.owner";
+	if (i == 29 || i == 30)
+		return i == 29 ? ".own" : "init";
 	memset(longest, 'n', sizeof(longest) - 1);
 	return longest + i % 4;
 }

@@ -2,15 +2,15 @@
 """Seeds for the file system's target: small programs, see fuzz_fs.c."""
 
 # the server and the device
-READ_ONLY, LARGE, NO_CACHE, CACHE, WRITEBACK, STORED, LOCKS = (
-    1, 2, 4, 8, 16, 32, 64)
+READ_ONLY, LARGE, NO_CACHE, CACHE, WRITEBACK, STORED, LOCKS, OWN = (
+    1, 2, 4, 8, 16, 32, 64, 128)
 # what is negotiated
 PACKED, EVENT, INDIRECT, RING_RESET = 1, 2, 4, 8
 # shapes of a request
 URGENT, SPLIT, CUT, TABLE, PATCHED = 1, 2, 4, 8, 16
 ROOT = 0
 STALE, RAW = 16, 32  # numbers: of an older generation; as they are
-TOO_LONG, LONGEST, OWNER = 24, 26, 28
+TOO_LONG, LONGEST, OWNER, OURS, INIT_FILE = 24, 26, 28, 29, 30
 
 (LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK) = range(1, 7)
 (MKNOD, MKDIR, UNLINK, RMDIR, RENAME, LINK, OPEN, READ, WRITE, STATFS,
@@ -127,6 +127,35 @@ def names():
         ask(LINK, other=RAW + 99) + ask(LINK, RAW + 99) + \
         ask(LINK, name=B, other=1) + ask(UNLINK) + ask(LOOKUP, name=NEW) + \
         ask(LOOKUP, 2, NEW) + ask(GETATTR, 1)
+
+
+def own():
+    """Nodes 1 and 2 are the folder and the file."""
+    yield "own", START + ask(LOOKUP, name=OURS) + \
+        ask(LOOKUP, 1, INIT_FILE) + ask(LOOKUP, 1, A) + \
+        ask(LOOKUP, 2, INIT_FILE) + ask(LOOKUP, 1, EMPTY) + \
+        ask(GETATTR, 1) + ask(GETATTR, 2) + ask(OPEN, 2) + \
+        ask(READ, 2, b=4096, handle=1) + ask(OPEN, 2, a=O_RDWR) + \
+        ask(OPEN, 2, a=O_TRUNC) + ask(WRITE, 2, b=4, handle=1) + \
+        ask(OPENDIR) + ask(READDIRPLUS, handle=2, b=9000) + \
+        ask(OPENDIR, 1) + ask(OPENDIR, 2) + ask(STATFS, 1) + \
+        ask(STATFS, 2) + ask(READLINK, 1) + ask(READLINK, 2) + \
+        b"".join(ask(op, node, name, 1, 2) for node in (1, 2)
+                 for op in (SETXATTR, GETXATTR, LISTXATTR, REMOVEXATTR)
+                 for name in (USER_X,)) + \
+        b"".join(ask(SETATTR, node, a=9, b=4) for node in (1, 2)) + \
+        b"".join(ask(op, node, name, 1, other=2, name2=NEW)
+                 for op in (MKDIR, MKNOD, SYMLINK, CREATE, UNLINK, RMDIR,
+                            LINK, RENAME, RENAME2)
+                 for node, name in ((ROOT, OURS), (1, INIT_FILE), (1, NEW),
+                                    (2, NEW))) + \
+        ask(RENAME, name2=INIT_FILE, other=1) + ask(RENAME, name2=OURS) + \
+        ask(LINK, name=NEW, other=2) + ask(FORGET, 1, a=END) + \
+        ask(FORGET, 2, a=END) + ask(READ, 2, b=9, handle=1) + \
+        ask(INIT, a=END) + ask(GETATTR, 2) + ask(READ, 2, b=9, handle=1) + \
+        b"".join(ask(MKDIR, name=n, a=0o700) for n in (NEW, NEW2, NEW3)) + \
+        b"".join(ask(GETATTR, RAW + n) for n in range(2, 20)) + \
+        ask(DESTROY) + impossible(32)
 
 
 def attributes():
@@ -364,7 +393,7 @@ def races():
 
 def seeds():
     programs = [(kind.__name__, *rest) for kind in (
-        names, attributes, owners, locks, contents, session,
+        names, own, attributes, owners, locks, contents, session,
         races) for rest in kind()]
     out = {}
     for _, name, program in programs:
@@ -372,7 +401,8 @@ def seeds():
     for how, label in ((READ_ONLY, "ro"), (LARGE, "large"),
                        (NO_CACHE, "uncached"), (CACHE, "cached"),
                        (WRITEBACK, "writeback"), (STORED, "stored"),
-                       (LOCKS, "locks")):
+                       (LOCKS, "locks"), (OWN, "with"),
+                       (OWN | LOCKS, "with-locks")):
         for _, name, program in programs:
             if how == LARGE and name not in ("flood", "crowd"):
                 continue
@@ -383,6 +413,8 @@ def seeds():
                 continue
             if how == LOCKS and name not in ("locks", "waits", "host-locks",
                                              "odd", "session", "cut"):
+                continue
+            if how & OWN and name not in ("own", "look", "crowd", "locks"):
                 continue
             if how == STORED and name not in ("owners", "closed", "loosened",
                                               "make", "attributes", "xattr",
