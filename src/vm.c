@@ -47,6 +47,7 @@ static int vm_build(struct vireo_vm *vm, struct err *err)
 	if (vm->command) {
 		b->initramfs = command_initramfs(vm->command)->bytes;
 		b->initramfs_len = command_initramfs(vm->command)->len;
+		b->own = command_own_files(vm->command);
 		b->dial = command_dial;
 		b->dial_ctx = vm->command;
 	}

@@ -7,25 +7,6 @@
 
 static struct conf conf;
 
-const char *conf_next(const struct conf *c, const char *key, const char *at)
-{
-	const char *end = c->bytes + c->len;
-	size_t len = strlen(key);
-
-	at = at ? at + strlen(at) + 1 : c->bytes;
-	for (; at < end; at += strlen(at) + 1)
-		if (starts_with(at, key) && at[len] == '=')
-			return at + len + 1;
-	return NULL;
-}
-
-const char *conf_get(const struct conf *c, const char *key)
-{
-	const char *value = conf_next(c, key, NULL);
-
-	return value ? value : "";
-}
-
 /* Without a connection there is only the console. */
 static void say(const char *what, int error)
 {
@@ -48,8 +29,10 @@ static void set_name(void)
 
 static int prepare(const char **what, int *words)
 {
-	int r = mount_basics(what);
+	int r = conf.direct ? leave_share(what) : 0;
 
+	if (!r)
+		r = mount_basics(what);
 	if (!r)
 		r = load_modules(&conf, what);
 	if (r)
@@ -90,15 +73,12 @@ void init_main(void);
 void init_main(void)
 {
 	uint64_t start = now_us();
-	const char *what = "/vireo.conf";
+	const char *what = "vireo.conf";
 	int words = -1;
-	long len = read_file("/vireo.conf", conf.bytes, sizeof(conf.bytes));
-	int r = (int)len;
+	int r = conf_read(&conf);
 
-	if (len >= 0) {
-		conf.len = (size_t)len;
+	if (!r)
 		r = prepare(&what, &words);
-	}
 	if (words >= 0)
 		host_tell(words, "began", start);
 	if (r < 0 && words >= 0) {

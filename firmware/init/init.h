@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The guest's first process in a command VM. It finds what it is to do in
- * /vireo.conf of its initramfs: records "key=value", each ended by a zero byte,
- * in the order in which they are to be done.
+ * The guest's first process in a command VM. It is in an initramfs; or, when
+ * the kernel has mounted the root's share by itself, in a folder of that share
+ * that the host's file server has for it alone. It finds what it is to do in
+ * vireo.conf there: records "key=value", each ended by a zero byte, in the
+ * order in which they are to be done.
  *
- *	module=PATH       a kernel module in the initramfs
+ *	module=LENGTH NAME  a kernel module; after the records and an empty one
+ *	                  are the bytes of all of them, in this order
  *	root=TAG          the share that is the root; read-only below, with a
  *	                  throwaway layer above
  *	image=SERIAL TYPE in its place a virtio disk, and its file system
@@ -25,6 +28,7 @@
 #include "sys.h"
 
 #define CONF_MAX (256u * 1024u)
+#define FOLDER   ".vireo" /* in the share */
 
 /* The first of four ports of command N, 0 being the one in /vireo.conf. */
 #define PORTS(n) (0x76690000u + 4 * (n))
@@ -37,6 +41,9 @@
 struct conf {
 	char bytes[CONF_MAX];
 	size_t len;
+	bool direct; /* the root is the share, and there is no initramfs */
+	uint8_t *modules; /* what is after the records; NULL: nothing more */
+	size_t modules_len;
 };
 
 /* The record after @at (NULL: the first) with @key; its value, or NULL. */
@@ -45,9 +52,15 @@ const char *conf_next(const struct conf *conf, const char *key,
 /* The only one, or "". */
 const char *conf_get(const struct conf *conf, const char *key);
 
-/* mounts.c: 0, or -errno with *what naming the step. */
+/* conf.c: reads init's own. -errno. */
+int conf_read(struct conf *conf);
+/* Those that there are loaded, and their bytes gone: 0 or -errno. */
+int load_modules(struct conf *conf, const char **what);
+
+/* mounts.c: 0, or -errno with *what naming the step. Without an initramfs:
+ * things are from then on as with one, and the share is at /below. */
+int leave_share(const char **what);
 int mount_basics(const char **what);
-int load_modules(const struct conf *conf, const char **what);
 int mount_root(const struct conf *conf, const char **what);
 int mount_volumes(const struct conf *conf, const char **what);
 

@@ -35,6 +35,21 @@ static const struct {
 	{ "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777" },
 };
 
+/* The tree may be without any folder to mount something on, so it becomes part
+ * of one in memory. */
+int leave_share(const char **what)
+{
+	int r;
+
+	*what = "/" FOLDER;
+	r = mount("tmpfs", "/" FOLDER, "tmpfs", MS_NODEV, "mode=755");
+	if (!r)
+		r = (int)SYS1(chdir, "/" FOLDER);
+	if (!r)
+		r = make_dir("below");
+	return r ? r : (int)SYS2(pivot_root, ".", "below");
+}
+
 int mount_basics(const char **what)
 {
 	int r = 0;
@@ -50,25 +65,9 @@ int mount_basics(const char **what)
 	return r;
 }
 
-/* What is there already, or built in, is no trouble. */
-int load_modules(const struct conf *conf, const char **what)
-{
-	const char *path = NULL;
-
-	while ((path = conf_next(conf, "module", path))) {
-		int fd = open_file(path, O_RDONLY | O_CLOEXEC, 0);
-		long r = fd < 0 ? fd : SYS3(finit_module, fd, "", 0);
-
-		*what = path;
-		close_fd(&fd);
-		if (r < 0 && r != -EEXIST && r != -ENODEV)
-			return (int)r;
-	}
-	return 0;
-}
-
-/* A kernel without overlays: the root stays read-only. */
-static int mount_overlay(void)
+/* Our own folder is none of the command's: for overlayfs a device 0:0 above
+ * is nothing below. */
+static int mount_overlay(bool direct)
 {
 	int r = mount("tmpfs", "/layer", "tmpfs", MS_NODEV, "mode=755");
 
@@ -76,6 +75,9 @@ static int mount_overlay(void)
 		r = make_dir("/layer/upper");
 	if (!r)
 		r = make_dir("/layer/work");
+	if (!r && direct)
+		r = (int)SYS4(mknodat, AT_CWD, "/layer/upper/" FOLDER, S_IFCHR,
+			      0);
 	if (!r)
 		r = mount("root", "/root", "overlay", 0,
 			  "lowerdir=/below,upperdir=/layer/upper,"
@@ -153,13 +155,13 @@ int mount_root(const struct conf *conf, const char **what)
 		r = make_dir("/layer");
 	if (!r)
 		r = make_dir("/root");
-	if (!r)
+	if (!r && !conf->direct)
 		r = *image ? mount_image(image) :
 			     mount(tag, "/below", "virtiofs", MS_RDONLY, "");
 	if (r)
 		return r;
 	*what = "the layer above the root";
-	r = mount_overlay();
+	r = mount_overlay(conf->direct);
 	if (!r) {
 		*what = "/dev, /proc, /sys and /run";
 		r = move_basics();

@@ -12,6 +12,7 @@
 #include "backends/char.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/own_file.h"
 #include "board/config.h"
 #include "board/extras.h"
 #include "devices/bus.h"
@@ -55,6 +56,7 @@ struct board {
 	struct loop *loop;
 	const uint8_t *initramfs; /* one more, in memory; may be NULL */
 	size_t initramfs_len;
+	struct own_files own; /* for the share that shall have them */
 	/* See vsock.h; may be NULL. */
 	int (*dial)(void *ctx, uint32_t port, uint32_t guest_port);
 	void *dial_ctx;

@@ -284,6 +284,7 @@ static int add_share(struct board *board, unsigned int i,
 		.hidden = hidden,
 		.hidden_count = c->hidden,
 		.servers = board->cfg->shares,
+		.own = c->own_files ? board->own : (struct own_files){ 0 },
 	};
 	const struct fs_config front = {
 		.tag = c->tag,

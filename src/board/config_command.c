@@ -101,6 +101,17 @@ int config_parse_rootfs(struct config *c, const char *v, struct err *e)
 			  "rootfs", e);
 }
 
+int config_parse_initramfs(struct config *c, const char *v, struct err *e)
+{
+	static const char *const words[] = { "auto", "always", "never" };
+	int choice = 0;
+	int r = parse_choice(&choice, v, words, 3, e);
+
+	if (!r)
+		c->command.initramfs = (enum config_initramfs)choice;
+	return r;
+}
+
 int config_parse_out(struct config *c, const char *v, struct err *e)
 {
 	return parse_text(c->command.out, sizeof(c->command.out), v, "out", e);

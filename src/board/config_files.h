@@ -27,6 +27,7 @@ struct config_share {
 	bool host_locks; /* locks are against the host's programs too */
 	enum config_cache cache;
 	bool writeback;
+	bool own_files; /* vireo's own are in it, see board.h */
 	bool whole; /* other file systems below it look like parts of it */
 	unsigned int hidden;
 	char hide[CONFIG_MAX_HIDDEN][256]; /* below path */
@@ -51,6 +52,9 @@ struct config_volume {
 	bool host_locks;
 };
 
+/* Does the kernel of a command VM get one? */
+enum config_initramfs { INITRAMFS_AUTO, INITRAMFS_ALWAYS, INITRAMFS_NEVER };
+
 /* What a command VM runs, and as whom. */
 struct config_command {
 	struct config_texts args; /* none: there is no command */
@@ -61,6 +65,7 @@ struct config_command {
 	bool tty;
 	char init[256]; /* the guest's own first process; "": ours */
 	char rootfs[CONFIG_PATH_MAX]; /* "": / */
+	enum config_initramfs initramfs;
 	char out[CONFIG_PATH_MAX];    /* at /out; "": none */
 	char cache[1024]; /* modules/..., kernels/...; "": nowhere */
 	unsigned int hidden;

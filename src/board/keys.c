@@ -288,6 +288,17 @@ static const struct key keys[] = {
 	    .example = "--rootfs /srv/debian --init /sbin/init",
 	    .advanced = true },
 	  config_parse_init },
+	{ { .name = "initramfs",
+	    .arg = "auto|always|never",
+	    .value = "auto",
+	    .summary = "how the command's kernel finds its root",
+	    .help = "always: an initramfs with the modules it takes. never: "
+		    "the kernel mounts the root itself, which takes "
+		    "virtio-pci and virtiofs built into it. auto: without "
+		    "one where it is known that this works. Images have one.",
+	    .example = "--initramfs always -- make",
+	    .advanced = true },
+	  config_parse_initramfs },
 	{ { .name = "out",
 	    .arg = "DIR",
 	    .summary = "a directory that the command has as /out",

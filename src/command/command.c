@@ -8,7 +8,7 @@
 #include "command/recipe.h"
 
 struct command {
-	struct archive initramfs;
+	struct guest_files files;
 	struct command_host host;
 	struct session *session; /* owned: number 0 */
 	struct execs execs;
@@ -70,7 +70,7 @@ int command_create(struct command **out, struct config *cfg,
 	r = session_create(&c->session, &first, err);
 	execs_init(&c->execs, cfg, host->loop, c->session);
 	if (r == 0)
-		r = recipe_prepare(&c->initramfs, cfg, err);
+		r = recipe_prepare(&c->files, cfg, err);
 	if (r < 0) {
 		command_destroy(c);
 		return r;
@@ -85,13 +85,18 @@ void command_destroy(struct command *c)
 		return;
 	session_destroy(c->session);
 	execs_finish(&c->execs);
-	archive_finish(&c->initramfs);
+	guest_files_finish(&c->files);
 	free(c);
 }
 
 const struct archive *command_initramfs(const struct command *c)
 {
-	return &c->initramfs;
+	return &c->files.initramfs;
+}
+
+struct own_files command_own_files(const struct command *c)
+{
+	return guest_files_own(&c->files);
 }
 
 struct session *command_session(struct command *c)

@@ -13,6 +13,7 @@
 
 #include "board/config.h"
 #include "base/loop.h"
+#include "base/own_file.h"
 #include "command/archive.h"
 #include "command/exec.h"
 #include "command/session.h"
@@ -33,7 +34,9 @@ int command_create(struct command **out, struct config *cfg,
 /* NULL is accepted. The VM does not run any more, and no further command is
  * left. */
 void command_destroy(struct command *c);
+/* Empty when the kernel needs none; then the root's share has these. */
 const struct archive *command_initramfs(const struct command *c);
+struct own_files command_own_files(const struct command *c);
 /* For struct vsock_dial. -EACCES: not from a port that only root may have in
  * the guest. */
 int command_dial(void *command, uint32_t port, uint32_t guest_port);

@@ -324,6 +324,26 @@ int modules_find(struct modules *out, const char *dir,
 	return r;
 }
 
+/* "kernel/fs/fuse/virtiofs.ko" */
+int modules_built_in(const char *dir, const char *name)
+{
+	char path[4096];
+	char *line = NULL;
+	size_t cap = 0;
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/modules.builtin", dir);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (!found && getline(&line, &cap, f) > 0)
+		found = is_called(line, name);
+	free(line);
+	fclose(f);
+	return found;
+}
+
 void modules_finish(struct modules *m)
 {
 	for (size_t i = 0; i < m->count; i++) {

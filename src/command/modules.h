@@ -30,6 +30,9 @@ struct modules {
  */
 int modules_find(struct modules *out, const char *dir,
 		 const char *const *names, size_t count, struct err *err);
+/* 1: it is built into the kernel whose modules are in @dir. 0: it is not.
+ * -errno: there is nothing that would tell. */
+int modules_built_in(const char *dir, const char *name);
 void modules_finish(struct modules *m);
 
 #endif

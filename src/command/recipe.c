@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/direct_root.h"
 #include "command/exec.h"
 #include "command/find_kernel.h"
-#include "command/guest_init.h"
 #include "command/guest_net.h"
 #include "command/module_cache.h"
 #include "command/modules.h"
@@ -109,7 +109,8 @@ static int attach_root(struct config *cfg, struct conf *conf, const char *type,
 	return 0;
 }
 
-static int share_root(struct config *cfg, struct conf *conf, struct err *err)
+static int share_root(struct config *cfg, struct conf *conf, bool direct,
+		      struct err *err)
 {
 	const struct config_command *c = &cfg->command;
 	struct config_share *s = new_share(cfg, *c->rootfs ? c->rootfs : "/",
@@ -120,6 +121,7 @@ static int share_root(struct config *cfg, struct conf *conf, struct err *err)
 	s->read_only = true;
 	s->cache = CACHE_ALWAYS;
 	s->whole = true;
+	s->own_files = direct;
 	for (size_t i = 0; i < sizeof(never_seen) / sizeof(*never_seen); i++)
 		hide(s, never_seen[i]);
 	for (unsigned int i = 0; i < c->hidden; i++)
@@ -167,11 +169,11 @@ static int share_volumes(struct config *cfg, struct conf *conf, struct err *err)
 	return share_volume(cfg, conf, "vireo.out", &out, err);
 }
 
-/* ---- the initramfs ---- */
+/* ---- the files of init ---- */
 
-/* @type: of the root, an image's, or NULL. */
-static int add_modules(struct archive *a, const struct config *cfg,
-		       const char *type, struct conf *conf, struct err *err)
+/* @type: of the root, an image's, or NULL. @m is to be finished. */
+static int find_drivers(struct modules *m, const struct config *cfg,
+			const char *dir, const char *type, struct err *err)
 {
 	const char *const names[] = {
 		cfg->transport == TRANSPORT_PCI ? "virtio_pci" : "virtio_mmio",
@@ -180,29 +182,26 @@ static int add_modules(struct archive *a, const struct config *cfg,
 		"crc32c_generic", type, /* which asks for it by its work */
 	};
 	size_t count = 4;
-	struct modules m;
-	char dir[CONFIG_PATH_MAX];
 	int r;
 
-	find_modules(dir, sizeof(dir), cfg->kernel);
+	*m = (struct modules){ 0 };
 	if (!*dir)
 		return 0;
 	if (cfg->nets || cfg->disks || cfg->rng)
 		count = sizeof(names) / sizeof(*names) - (type ? 0 : 2);
-	r = module_cache_find(&m, cfg->command.cache, dir, names, count, err);
-	if (r < 0)
-		return err_wrap(err, "kernel modules");
-	archive_dir(a, "m", 0755);
-	for (size_t i = 0; i < m.count; i++) {
-		char name[96];
+	r = module_cache_find(m, cfg->command.cache, dir, names, count, err);
+	return r < 0 ? err_wrap(err, "kernel modules") : 0;
+}
 
-		snprintf(name, sizeof(name), "m/%s.ko", m.list[i].name);
-		archive_file(a, name, 0644, m.list[i].bytes, m.list[i].len);
-		snprintf(name, sizeof(name), "/m/%s.ko", m.list[i].name);
-		add(conf, "module", name);
+static void describe_modules(struct conf *conf, const struct modules *m)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		char line[96];
+
+		snprintf(line, sizeof(line), "%zu %s", m->list[i].len,
+			 m->list[i].name);
+		add(conf, "module", line);
 	}
-	modules_finish(&m);
-	return 0;
 }
 
 static void describe_networks(struct conf *conf, const struct config *cfg)
@@ -231,39 +230,58 @@ static void describe(struct conf *conf, const struct config *cfg)
 		add(conf, "tty", "1");
 }
 
-static int fill(struct archive *a, struct config *cfg, struct conf *conf,
-		struct err *err)
+/* A share that the kernel mounts, or an image, or a share for init. */
+static int add_root(const char **type, bool direct, struct config *cfg,
+		    struct conf *conf, struct err *err)
 {
-	static const char *const dirs[] = { "dev", "proc", "sys", "run" };
-	const char *root = cfg->command.rootfs, *type = NULL;
-	int r = 0;
+	const char *root = cfg->command.rootfs;
+	int r;
 
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
-		archive_dir(a, dirs[i], 0755);
-	archive_device(a, "dev/console", 0600, 5, 1);
-	archive_file(a, "init", 0755, guest_init, guest_init_size);
-	if (root_image_is_one(root)) {
-		r = root_image_type(&type, root, err);
-		if (r < 0)
-			err_blame(err, "rootfs");
+	if (!root_image_is_one(root)) {
+		r = share_root(cfg, conf, direct, err);
+		return r < 0 || !direct ? r :
+			       config_set(cfg, "cmdline",
+					  DIRECT_ROOT_WORDS(ROOT_TAG,
+						"/" GUEST_FOLDER "/init"),
+					  err);
 	}
+	r = root_image_type(type, root, err);
+	if (r < 0) {
+		err_blame(err, "rootfs");
+		return r;
+	}
+	return attach_root(cfg, conf, *type, err);
+}
+
+static int fill(struct guest_files *files, struct config *cfg,
+		struct conf *conf, struct err *err)
+{
+	char dir[CONFIG_PATH_MAX];
+	const char *type = NULL;
+	struct modules m;
+	bool direct;
+	int r;
+
+	find_modules(dir, sizeof(dir), cfg->kernel);
+	r = direct_root(&direct, cfg, dir, err);
 	if (r == 0)
-		r = type ? attach_root(cfg, conf, type, err) :
-			   share_root(cfg, conf, err);
-	if (r == 0)
-		r = add_modules(a, cfg, type, conf, err);
+		r = add_root(&type, direct, cfg, conf, err);
 	if (r == 0)
 		r = share_volumes(cfg, conf, err);
+	if (r == 0)
+		r = find_drivers(&m, cfg, dir, type, err);
 	if (r < 0)
 		return r;
+	describe_modules(conf, &m);
 	describe(conf, cfg);
+	guest_files_init(files, direct);
+	guest_files_conf(files, conf->bytes, conf->len, &m);
+	modules_finish(&m);
 	if (conf->full)
 		return err_set_key(err, -E2BIG, "command",
 				   "the command and its environment are longer than %u KiB",
 				   CONF_MAX / 1024);
-	archive_file(a, "vireo.conf", 0600, conf->bytes, conf->len);
-	r = archive_end(a);
-	return r < 0 ? err_set(err, r, "the initramfs: %s", strerror(-r)) : 0;
+	return guest_files_end(files, err);
 }
 
 /* The kernel's own lines are for its log; the command's output is the user's.
@@ -278,7 +296,7 @@ static int set_defaults(struct config *cfg, struct err *err)
 	return cfg->cmdline_only ? 0 : config_set(cfg, "cmdline", "quiet", err);
 }
 
-int recipe_prepare(struct archive *initramfs, struct config *cfg,
+int recipe_prepare(struct guest_files *files, struct config *cfg,
 		   struct err *err)
 {
 	struct conf conf = { .bytes = malloc(CONF_MAX) };
@@ -291,7 +309,7 @@ int recipe_prepare(struct archive *initramfs, struct config *cfg,
 	if (r == 0)
 		r = set_defaults(cfg, err);
 	if (r == 0)
-		r = fill(initramfs, cfg, &conf, err);
+		r = fill(files, cfg, &conf, err);
 	free(conf.bytes);
 	return r;
 }

@@ -198,6 +198,20 @@ static void bad_modules_are_refused_with_a_sentence(void **state)
 	assert_int_equal(modules_find(&m, gone, &name, 1, &err), -ENOENT);
 }
 
+static void the_kernels_own_list_says_what_is_built_in(void **state)
+{
+	const char list[] = "kernel/fs/fuse/virtiofs.ko\n"
+			    "kernel/virtio-pci.ko\nvirtio_pci_x.ko\n";
+
+	assert_int_equal(modules_built_in(dir, "virtiofs"), -ENOENT);
+	write_file("modules.builtin", list, sizeof(list) - 1);
+	assert_int_equal(modules_built_in(dir, "virtiofs"), 1);
+	assert_int_equal(modules_built_in(dir, "virtio_pci"), 1);
+	assert_int_equal(modules_built_in(dir, "virtio"), 0);
+	assert_int_equal(modules_built_in(dir, "fs"), 0);
+	assert_int_equal(modules_built_in(dir, "fuse"), 0);
+}
+
 /* Lengths and offsets that lie: no dependency, no crash. */
 static void a_module_may_lie_about_its_sections(void **state)
 {
@@ -228,6 +242,7 @@ int main(void)
 		TEST(the_list_of_depmod_says_where_they_are),
 		TEST(a_build_tree_says_what_was_built),
 		TEST(bad_modules_are_refused_with_a_sentence),
+		TEST(the_kernels_own_list_says_what_is_built_in),
 		TEST(a_module_may_lie_about_its_sections),
 	};
 
