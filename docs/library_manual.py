@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-from doxygen_filter import COMMENT, TITLE, text_of
+from doxygen_filter import COMMENT, TITLE, prose as marked, text_of
 
 # A comment, a prototype, or the blank line that ends what a comment is for.
 PART = re.compile(r'^/\*.*?\*/$|^VIREO_API .*?;$|^$|^\S[^\n]*$',
@@ -30,11 +30,28 @@ def escape(text):
     return re.sub(r'([\\*_`#<>\[\]~|.-])', r'\\\1', text)
 
 
-def prose(lines):
-    """A paragraph of text, below what it tells of."""
-    return ['\t' + escape(line) for line in
-            ' '.join(re.sub(r'@(?=\w)', '', line).strip() or '\n'
-                     for line in lines).split('\n')]
+def prose(lines, indent):
+    """Paragraphs of text, and code as it stands."""
+    out = []
+    paragraph = []
+    code = False
+    for line in marked(lines) + ['']:
+        if line in ('@code', '@endcode'):
+            code = line == '@code'
+            line = '```'
+        elif code:
+            line = line.replace('\\', '\\\\')
+        elif line:
+            paragraph.append(re.sub(r'@p (?=\w)', '', line).strip())
+            continue
+        if paragraph:
+            out += [escape(' '.join(paragraph)), '']
+        paragraph = []
+        if line or code:
+            out.append(line)
+    while out and not out[-1]:
+        out.pop()
+    return [indent + line if line else '' for line in out]
 
 
 def section(title):
@@ -52,7 +69,7 @@ def functions(header):
         if names:
             out.extend(f'*{escape(name)}*++' for name in names[:-1])
             out.append(f'*{escape(names[-1])}*')
-            out.extend(prose(text) + [''])
+            out.extend(prose(text, '\t') + [''])
             names.clear()
 
     for part in parts(header):
@@ -75,7 +92,7 @@ def functions(header):
         else:
             if text and not names and title:
                 # What nothing has followed tells of the section.
-                out += section(title) + [escape(' '.join(text)), '']
+                out += section(title) + prose(text, '') + ['']
                 title = None
             tell()
             text = []
