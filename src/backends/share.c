@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "backends/share_own.h"
+#include "backends/share_owner.h"
 #include "backends/share_tree.h"
 #include "base/fd.h"
 #include "base/num.h"

@@ -17,8 +17,8 @@
  * handles. Numbers that were never given out, or are no more, are errors
  * (-ESTALE, -EBADF). All answers are 0 (or a count) or -errno.
  *
- * Threads: one at a time; calls block as long as the host's file system does.
- * Must not know: FUSE, virtio.
+ * Threads: one at a time; calls block as the host's file system does. It knows
+ * neither FUSE nor virtio.
  */
 #ifndef VIREO_BACKENDS_SHARE_H
 #define VIREO_BACKENDS_SHARE_H
@@ -188,8 +188,7 @@ struct share_dirent {
 };
 
 int share_open_folder(struct share *s, uint64_t node, uint64_t *handle);
-/* A descriptor, the caller's, by which the file system of a folder can be
- * written to its disk (syncfs(2)); or -errno. */
+/* The caller's descriptor for syncfs(2) of a folder's file system; -errno. */
 int share_open_to_sync(struct share *s, uint64_t node);
 /* The entry at @at (0: the first), "." and ".." too; 1, or 0 at the end. */
 int share_read_folder(struct share *s, uint64_t handle, uint64_t at,

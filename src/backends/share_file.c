@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backends/share_owner.h"
 #include "backends/share_tree.h"
 #include "base/fd.h"
 #include "base/num.h"

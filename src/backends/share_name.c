@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/share_owner.h"
 #include "backends/share_tree.h"
 #include "base/fd.h"
 

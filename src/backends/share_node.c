@@ -5,6 +5,7 @@
  * closed when there are many, and opened again from their places. What is then
  * found there must be the same file.
  */
+#include "backends/share_owner.h"
 #include "backends/share_tree.h"
 
 #include <assert.h>

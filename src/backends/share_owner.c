@@ -22,6 +22,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "backends/share_owner.h"
 #include "backends/share_tree.h"
 
 #define OTHERS_WRITE 0022u
