@@ -293,6 +293,21 @@ VIREO_API int vireo_memory_fill(struct vireo_vm *vm, uint64_t gpa,
 VIREO_API int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa,
 				    uint64_t len, uint32_t *sum);
 
+/* Notes from here on which pages are written, by the guest, its devices and
+ * these functions; it costs the guest a fault for each page and listing. From
+ * vireo_create() on. VIREO_ESTATE: the machine is gone, or in a callback. */
+VIREO_API int vireo_memory_track(struct vireo_vm *vm);
+
+/* Calls @fn for each run of pages, of 4096 bytes, that were written since the
+ * last call or since vireo_memory_track(), by address; whose notes are gone
+ * then. A page is listed when its bytes are there: what a device is about to
+ * write comes in a later list. After a reset of the machine all pages are
+ * listed once. One thread at a time. VIREO_ESTATE: nothing is noted. */
+VIREO_API int vireo_memory_dirty(struct vireo_vm *vm,
+				 void (*fn)(void *ctx, uint64_t gpa,
+					    uint64_t length),
+				 void *ctx);
+
 /* Whose memory it is: @fd (from @offset on) or, with @fd -1, at @addr in this
  * process, where it has to stay until the VM is destroyed. */
 struct vireo_memory_map {

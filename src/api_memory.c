@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The public functions for guest memory. As api.c. */
+#include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "api.h"
 #include "base/crc32c.h"
@@ -121,4 +123,108 @@ int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa, uint64_t len,
 	}
 	*sum = crc;
 	return 0;
+}
+
+/* ---- dirty pages ---- */
+
+int vireo_memory_track(struct vireo_vm *vm)
+{
+	int r = VIREO_ESTATE;
+
+	if (!vm)
+		return VIREO_EINVAL;
+	if (vm_is_own_thread(vm))
+		return VIREO_ESTATE;
+	pthread_mutex_lock(&vm->board_lock);
+	if (vm->board.ram.hva) {
+		r = board_track(&vm->board) < 0 ? VIREO_EHOST : 0;
+		vm->tracked = r == 0;
+	}
+	pthread_mutex_unlock(&vm->board_lock);
+	return r;
+}
+
+struct run {
+	uint64_t gpa;
+	uint64_t size;
+};
+
+struct runs {
+	size_t count, room;
+	struct run *run; /* owned */
+};
+
+static int add_page(struct runs *runs, uint64_t gpa)
+{
+	struct run *last = runs->count ? &runs->run[runs->count - 1] : NULL;
+
+	if (last && last->gpa + last->size == gpa) {
+		last->size += DIRTY_PAGE;
+		return 0;
+	}
+	if (runs->count == runs->room) {
+		size_t room = runs->room ? 2 * runs->room : 64;
+		struct run *more = realloc(runs->run, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		runs->run = more;
+		runs->room = room;
+	}
+	runs->run[runs->count++] = (struct run){ gpa, DIRTY_PAGE };
+	return 0;
+}
+
+/* What KVM and we have noted of a region. */
+static int add_region(struct runs *runs, struct vireo_vm *vm,
+		      const struct mem_region *region)
+{
+	struct dirty *ours = atomic_load(&region->dirty);
+	uint64_t words = dirty_words(region->size / DIRTY_PAGE);
+	uint64_t *bits = calloc(words, sizeof(*bits));
+	int r = !bits ? -ENOMEM : !ours ? -EBUSY :
+		kvm_vm_get_dirty(&vm->board.kvm, region->gpa, bits);
+
+	for (uint64_t i = 0; i < words && !r; i++) {
+		uint64_t word = bits[i] | dirty_take(ours, i);
+
+		if (vm->all_dirty)
+			word = UINT64_MAX;
+		for (unsigned int b = 0; b < 64 && word >> b && !r; b++) {
+			uint64_t page = 64 * i + b;
+
+			if (word >> b & 1 && page < ours->pages)
+				r = add_page(runs, region->gpa +
+						   page * DIRTY_PAGE);
+		}
+	}
+	free(bits);
+	return r;
+}
+
+int vireo_memory_dirty(struct vireo_vm *vm,
+		       void (*fn)(void *ctx, uint64_t gpa, uint64_t length),
+		       void *ctx)
+{
+	struct runs runs = { 0 };
+	int r = 0;
+
+	if (!vm || !fn)
+		return VIREO_EINVAL;
+	if (vm_is_own_thread(vm))
+		return VIREO_ESTATE;
+	pthread_mutex_lock(&vm->board_lock);
+	if (!vm->tracked || !vm->board.ram.hva)
+		r = -EBUSY;
+	for (unsigned int i = 0; i < vm->board.mem.count && !r; i++)
+		r = add_region(&runs, vm, &vm->board.mem.region[i]);
+	for (unsigned int i = 0; i < vm->board.lent.count && !r; i++)
+		r = add_region(&runs, vm, &vm->board.lent.region[i]);
+	if (!r)
+		vm->all_dirty = false;
+	pthread_mutex_unlock(&vm->board_lock);
+	for (size_t i = 0; i < runs.count && !r; i++)
+		fn(ctx, runs.run[i].gpa, runs.run[i].size);
+	free(runs.run);
+	return r < 0 ? api_code(r) : 0;
 }

@@ -137,6 +137,9 @@ static void restart(struct vireo_vm *vm)
 	pthread_rwlock_wrlock(&vm->machine_lock);
 	vm_unbuild(vm);
 	r = vm_build(vm, &err);
+	if (!r && vm->tracked)
+		r = board_track(&vm->board);
+	vm->all_dirty = vm->tracked;
 	pthread_rwlock_unlock(&vm->machine_lock);
 	if (!r)
 		r = start_vcpus(vm, &err);

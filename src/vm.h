@@ -92,6 +92,8 @@ struct vireo_vm {
 	uint64_t user_space_ns;
 	uint64_t output_ns; /* the last byte of console output */
 	unsigned int restarts;
+	bool tracked;   /* the board lock's: written pages are noted */
+	bool all_dirty; /* and all of them are, since a restart */
 	struct stats total;
 	uint64_t touched; /* bytes of RAM, before we have read there; or 0 */
 };

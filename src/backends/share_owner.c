@@ -15,15 +15,14 @@
  * travel with copies. So their set-id bits are for the guest to refuse: its
  * init mounts what is not the root with nosuid.
  */
+#include "backends/share_owner.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#include "backends/share_owner.h"
-#include "backends/share_tree.h"
 
 #define OTHERS_WRITE 0022u
 #define VALUE_LEN    40 /* three numbers, the longest of ten digits */

@@ -38,6 +38,9 @@ void board_finish(struct board *board)
 	kvm_vm_destroy(&board->kvm);
 	board_unmap_extras(board);
 	ram_destroy(&board->ram);
+	mem_finish(&board->mem);
+	mem_finish(&board->lent);
+	mem_finish(&board->lent_read_only);
 	free(board->cpuid);
 	bus_finish(&board->mmio);
 	bus_finish(&board->pio);
@@ -59,6 +62,15 @@ int board_create_ram(struct board *board, struct err *err)
 {
 	return ram_create(&board->ram, board->cfg->memory, board->cfg->backing,
 			  err);
+}
+
+int board_track(struct board *board)
+{
+	int r = mem_track(&board->mem);
+
+	if (!r)
+		r = mem_track(&board->lent);
+	return r ? r : kvm_vm_log_dirty(&board->kvm);
 }
 
 int board_register_ram(struct board *board, struct err *err)

@@ -108,6 +108,10 @@ int board_add_device(struct board *board, struct device *dev);
 int board_create_ram(struct board *board, struct err *err);
 int board_register_ram(struct board *board, struct err *err);
 
+/* Notes from here on which pages are written, by the guest and by us. -ENOMEM,
+ * -errno. */
+int board_track(struct board *board);
+
 /* The line to interrupt pin @gsi, < BOARD_PINS (wire.c). */
 struct irq board_irq(struct board *board, uint32_t gsi);
 /* The same pin driven by edges: level 1 is a pulse, 0 does nothing. */

@@ -63,12 +63,14 @@ enum kvm_irq_mode {
 };
 
 #define KVM_MAX_ROUTES 1024
+#define KVM_MAX_SLOTS  32
 #define KVM_MSI_FIRST  32 /* first GSI that may carry an MSI route */
 
 struct kvm_vm {
 	const struct kvm *kvm; /* not owned; outlives the VM */
 	int fd;                /* owned */
 	unsigned int slots;    /* memory slots in use */
+	struct kvm_userspace_memory_region slot[KVM_MAX_SLOTS];
 	enum kvm_irq_mode irqchip;
 	/* the routing table as the kernel has it; guarded by the caller */
 	unsigned int routes;
@@ -81,6 +83,12 @@ void kvm_vm_destroy(struct kvm_vm *vm);
 /* Registers [hva, hva+size) as RAM at @gpa. */
 int kvm_vm_add_ram(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *hva,
 		   bool readonly, struct err *err);
+
+/* Notes which pages the guest writes, in all slots that it may write to. */
+int kvm_vm_log_dirty(struct kvm_vm *vm);
+/* The notes of the slot at @gpa since the last call, a bit for each page of 4
+ * KiB: @bits has room for them, in whole words of 64. -ENOENT. */
+int kvm_vm_get_dirty(struct kvm_vm *vm, uint64_t gpa, uint64_t *bits);
 
 /* The interrupt controllers; call it once, after RAM, before vCPUs; afterwards
  * vm->irqchip tells which, never AUTO. @pit: the i8254 too (full irqchip only).

@@ -41,13 +41,46 @@ int kvm_vm_add_ram(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *hva,
 		.userspace_addr = (uint64_t)(uintptr_t)hva,
 	};
 
+	if (vm->slots == KVM_MAX_SLOTS)
+		return err_set(err, -ENOSPC, "more than %d pieces of memory",
+			       KVM_MAX_SLOTS);
 	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
 		return err_set(err, -errno,
 			       "KVM refuses %llu MiB of RAM at %#llx: %s",
 			       (unsigned long long)size >> 20,
 			       (unsigned long long)gpa, strerror(errno));
-	vm->slots++;
+	vm->slot[vm->slots++] = region;
 	return 0;
+}
+
+int kvm_vm_log_dirty(struct kvm_vm *vm)
+{
+	for (unsigned int i = 0; i < vm->slots; i++) {
+		struct kvm_userspace_memory_region *slot = &vm->slot[i];
+
+		if (slot->flags)
+			continue; /* it is read-only, or logged */
+		slot->flags = KVM_MEM_LOG_DIRTY_PAGES;
+		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, slot) < 0) {
+			slot->flags = 0;
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+int kvm_vm_get_dirty(struct kvm_vm *vm, uint64_t gpa, uint64_t *bits)
+{
+	for (unsigned int i = 0; i < vm->slots; i++) {
+		struct kvm_dirty_log log = { .slot = i,
+					     .dirty_bitmap = bits };
+
+		if (vm->slot[i].guest_phys_addr == gpa &&
+		    vm->slot[i].flags & KVM_MEM_LOG_DIRTY_PAGES)
+			return ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log) < 0 ?
+			       -errno : 0;
+	}
+	return -ENOENT;
 }
 
 int kvm_vm_enable(struct kvm_vm *vm, int cap, uint64_t arg)

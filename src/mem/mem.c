@@ -3,6 +3,7 @@
 #include "mem/mem.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -28,7 +29,7 @@ int mem_add(struct mem *m, uint64_t gpa, uint64_t size, uint8_t *hva)
 		return -ENOSPC;
 	memmove(&m->region[at + 1], &m->region[at],
 		(m->count - at) * sizeof(m->region[0]));
-	m->region[at] = (struct mem_region){ gpa, size, hva };
+	m->region[at] = (struct mem_region){ gpa, size, hva, NULL };
 	m->count++;
 	return 0;
 }
@@ -58,6 +59,48 @@ void *mem_ptr(const struct mem *m, uint64_t gpa, uint64_t len)
 	if (!r || len > r->size - (gpa - r->gpa))
 		return NULL;
 	return r->hva + (gpa - r->gpa);
+}
+
+static void mark(const struct mem_region *r, const uint8_t *hva, uint64_t len)
+{
+	struct dirty *d = atomic_load(&r->dirty);
+
+	if (d)
+		dirty_mark(d, (uint64_t)(hva - r->hva), len);
+}
+
+void mem_mark(const struct mem *m, const void *hva, uint64_t len)
+{
+	const uint8_t *at = hva;
+
+	for (unsigned int i = 0; i < m->count; i++) {
+		const struct mem_region *r = &m->region[i];
+
+		if (at >= r->hva && (uint64_t)(at - r->hva) < r->size)
+			mark(r, at, min_u64(len, r->size -
+						 (uint64_t)(at - r->hva)));
+	}
+}
+
+int mem_track(struct mem *m)
+{
+	for (unsigned int i = 0; i < m->count; i++) {
+		struct mem_region *r = &m->region[i];
+
+		if (atomic_load(&r->dirty))
+			continue;
+		atomic_store(&r->dirty, dirty_create(r->size));
+		if (!atomic_load(&r->dirty))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void mem_finish(struct mem *m)
+{
+	for (unsigned int i = 0; i < m->count; i++)
+		free(atomic_load(&m->region[i].dirty));
+	m->count = 0;
 }
 
 /* The first part of [gpa, gpa+len): its host address, and in *part how many
@@ -110,6 +153,7 @@ int mem_write(const struct mem *m, uint64_t gpa, const void *src, uint64_t len)
 		uint8_t *to = part_at(m, gpa, len, &part);
 
 		memcpy(to, from, part);
+		mem_mark(m, to, part);
 	}
 	__asm__ volatile("" ::: "memory");
 	return 0;
@@ -125,6 +169,7 @@ int mem_fill(const struct mem *m, uint64_t gpa, uint8_t byte, uint64_t len)
 		uint8_t *to = part_at(m, gpa, len, &part);
 
 		memset(to, byte, part);
+		mem_mark(m, to, part);
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "mem/dirty.h"
 
 #define MEM_MAX_REGIONS 8
 
@@ -22,6 +23,7 @@ struct mem_region {
 	uint64_t gpa;  /* page aligned */
 	uint64_t size; /* bytes, page aligned, never 0 */
 	uint8_t *hva;  /* owned by the backing, see ram.h */
+	struct dirty *_Atomic dirty; /* NULL: nobody asks what we write */
 };
 
 struct mem {
@@ -56,6 +58,19 @@ bool mem_is_ram(const struct mem *m, uint64_t gpa, uint64_t len);
 int mem_read(const struct mem *m, void *dst, uint64_t gpa, uint64_t len);
 int mem_write(const struct mem *m, uint64_t gpa, const void *src, uint64_t len);
 int mem_fill(const struct mem *m, uint64_t gpa, uint8_t byte, uint64_t len);
+
+/* Notes that we have written these bytes by their host address; mem_write() and
+ * mem_fill() do it themselves. What is no RAM is left out. */
+void mem_mark(const struct mem *m, const void *hva, uint64_t len);
+static inline bool mem_is_tracked(const struct mem *m)
+{
+	return m->count && atomic_load_explicit(&m->region[0].dirty,
+						memory_order_relaxed);
+}
+/* Notes are taken from here on. -ENOMEM. */
+int mem_track(struct mem *m);
+/* Accepts a zeroed object. */
+void mem_finish(struct mem *m);
 
 /* Bytes of all regions together. */
 uint64_t mem_total(const struct mem *m);

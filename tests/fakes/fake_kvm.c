@@ -344,6 +344,13 @@ static int vm_request(unsigned long request, void *arg)
 		return create_vcpu((unsigned long)(uintptr_t)arg);
 	case KVM_SET_USER_MEMORY_REGION:
 		return add_slot(arg);
+	case KVM_GET_DIRTY_LOG: {
+		const struct kvm_dirty_log *log = arg;
+
+		memcpy(log->dirty_bitmap, &fake.dirty[log->slot % 8], 8);
+		fake.dirty[log->slot % 8] = 0;
+		return 0;
+	}
 	case KVM_IRQ_LINE:
 		return irq_line(arg);
 	case KVM_SET_GSI_ROUTING:

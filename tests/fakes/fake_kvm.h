@@ -69,6 +69,7 @@ struct fake_kvm {
 	size_t calls;
 	unsigned long call[FAKE_CALLS]; /* requests but KVM_RUN, in order */
 	unsigned int vms;               /* KVM_CREATE_VM that succeeded */
+	uint64_t dirty[8];              /* of each slot, its first 64 pages */
 	unsigned int slots;
 	struct kvm_userspace_memory_region slot[8];
 	int level[24];

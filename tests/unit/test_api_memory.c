@@ -143,6 +143,101 @@ static void memory_where_something_is_is_refused(void **state)
 	free(mine);
 }
 
+/* ---- dirty pages ---- */
+
+struct listed {
+	unsigned int runs;
+	struct {
+		uint64_t gpa, length;
+	} run[8];
+};
+
+static void note_run(void *ctx, uint64_t gpa, uint64_t length)
+{
+	struct listed *l = ctx;
+
+	assert_true(l->runs < 8);
+	l->run[l->runs].gpa = gpa;
+	l->run[l->runs++].length = length;
+}
+
+static struct listed list(struct api_case *f)
+{
+	struct listed l = { 0 };
+
+	assert_int_equal(vireo_memory_dirty(f->vm, note_run, &l), 0);
+	return l;
+}
+
+static void pages_that_are_written_are_listed_once(void **state)
+{
+	struct api_case *f = *state;
+	struct listed l;
+
+	api_case_create(f);
+	assert_int_equal(vireo_memory_dirty(f->vm, note_run, &l), VIREO_ESTATE);
+	assert_int_equal(vireo_memory_track(f->vm), 0);
+	assert_int_equal(fake.slots, 2); /* told again, with the flag */
+	assert_int_equal(fake.slot[1].slot, 0);
+	assert_int_equal(fake.slot[1].flags, KVM_MEM_LOG_DIRTY_PAGES);
+	assert_int_equal(list(f).runs, 0);
+	fake.dirty[0] = 1u << 3 | 1u << 4; /* the guest's */
+	vireo_memory_write(f->vm, 0x5fff, "ab", 2);
+	vireo_memory_fill(f->vm, 0x20000, 1, 0x1001);
+	vireo_memory_read(f->vm, 0x30000, &l, 8);
+	l = list(f);
+	assert_int_equal(l.runs, 2);
+	assert_int_equal(l.run[0].gpa, 0x3000);
+	assert_int_equal(l.run[0].length, 0x4000);
+	assert_int_equal(l.run[1].gpa, 0x20000);
+	assert_int_equal(l.run[1].length, 0x2000);
+	assert_int_equal(list(f).runs, 0);
+	assert_int_equal(vireo_memory_track(f->vm), 0); /* once more: nothing */
+	assert_int_equal(list(f).runs, 0);
+	assert_int_equal(vireo_memory_dirty(f->vm, NULL, NULL), VIREO_EINVAL);
+	assert_int_equal(vireo_memory_track(NULL), VIREO_EINVAL);
+}
+
+static void lent_pages_are_listed_too(void **state)
+{
+	struct api_case *f = *state;
+	void *mine = aligned_alloc(4096, 8192);
+	struct vireo_memory_map m = { .size = sizeof(m), .gpa = ABOVE,
+				      .length = 8192, .fd = -1, .addr = mine };
+	struct listed l;
+
+	lend(f, &m);
+	api_case_create(f);
+	assert_int_equal(vireo_memory_track(f->vm), 0);
+	fake.dirty[1] = 2;
+	l = list(f);
+	assert_int_equal(l.runs, 1);
+	assert_int_equal(l.run[0].gpa, ABOVE + 4096);
+	vireo_destroy(&f->vm);
+	free(mine);
+}
+
+static void a_reset_makes_all_pages_dirty(void **state)
+{
+	struct api_case *f = *state;
+	struct listed l;
+
+	assert_int_equal(vireo_config_set(f->cfg, "on-reboot", "restart", NULL),
+			 0);
+	one_vm_reset(0);
+	fake.boot = 2;
+	one_vm_power_off(0);
+	api_case_create(f);
+	assert_int_equal(vireo_memory_track(f->vm), 0);
+	assert_int_equal(vireo_start(f->vm, &f->err), 0);
+	assert_int_equal(vireo_wait(f->vm, 10000, &f->end), 0);
+	l = list(f);
+	assert_int_equal(l.runs, 1);
+	assert_int_equal(l.run[0].gpa, 0);
+	assert_int_equal(l.run[0].length, 0x100000);
+	assert_int_equal(list(f).runs, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -151,6 +246,9 @@ int main(void)
 		T(guest_memory_is_read_and_written_with_bounds),
 		T(a_callers_memory_becomes_the_guests),
 		T(memory_where_something_is_is_refused),
+		T(pages_that_are_written_are_listed_once),
+		T(lent_pages_are_listed_too),
+		T(a_reset_makes_all_pages_dirty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

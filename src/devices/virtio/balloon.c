@@ -93,6 +93,8 @@ static uint64_t discard(struct balloon *b, void *hva, uint64_t len)
 		log_guest(b->v.log, &b->v.limit,
 			  "%s: the host does not take memory back (error %lld)",
 			  b->v.id, (long long)-r);
+	else
+		mem_mark(b->v.mem, hva, len);
 	return r < 0 ? 0 : (uint64_t)r;
 }
 

@@ -149,6 +149,25 @@ void queue_table_read(const struct queue *q, const struct table *t, uint32_t i,
 
 /* ---- taking and completing ---- */
 
+/* What the device has written: the ring, and maybe all of the chain's writable
+ * part, whatever it says. */
+static void mark_ring(const struct queue *q)
+{
+	if (q->features.packed)
+		mem_mark(q->mem, q->desc, 16u * q->size);
+	mem_mark(q->mem, q->device, q->features.packed ? 4 :
+				    6u + 8u * q->size);
+}
+
+static void mark_chain(const struct queue *q, const struct chain *c)
+{
+	for (unsigned int i = 0; i < c->in_count; i++) {
+		const struct iovec *iov = &c->iov[c->out_count + i];
+
+		mem_mark(q->mem, iov->iov_base, iov->iov_len);
+	}
+}
+
 static void put(struct queue *q, uint16_t head, uint16_t slots, uint32_t len)
 {
 	clear_taken(q, head);
@@ -160,6 +179,8 @@ static void put(struct queue *q, uint16_t head, uint16_t slots, uint32_t len)
 	else
 		queue_split_put(q, head, len);
 	q->untold += slots;
+	if (mem_is_tracked(q->mem))
+		mark_ring(q);
 }
 
 /* F_IN_ORDER: notes a chain as taken last. */
@@ -254,6 +275,8 @@ void queue_push(struct queue *q, const struct chain *c, uint32_t len)
 {
 	assert(q->size && is_taken(q, c->head));
 	assert(len <= c->in_len);
+	if (mem_is_tracked(q->mem))
+		mark_chain(q, c);
 	complete(q, c, len);
 }
 
@@ -281,6 +304,8 @@ bool queue_set_kicks(struct queue *q, bool on)
 		queue_packed_kicks(q, on);
 	else
 		queue_split_kicks(q, on);
+	if (mem_is_tracked(q->mem))
+		mark_ring(q);
 	if (!on)
 		return false;
 	/* the same the other way round */
