@@ -59,7 +59,7 @@ static void they_are_found_by_name_and_read(void **state)
 			 strlen(INIT));
 	assert_string_equal(buf, INIT);
 	assert_int_equal(guest_read(t, handle, buf, 4, 2), 4);
-	assert_memory_equal(buf, INIT + 2, 4);
+	assert_memory_equal(buf, &INIT[2], 4);
 	assert_int_equal(guest_read(t, handle, buf, 4, strlen(INIT)), 0);
 	assert_int_equal(share_seek(t->s, handle, 0, SEEK_HOLE),
 			 (int)strlen(INIT));
