@@ -63,14 +63,20 @@ uint64_t vm_touched(const struct vireo_vm *vm)
 	return vm->touched ? vm->touched : ram_resident(&vm->board.ram);
 }
 
-/* What we read counts as touched too, from here on. */
-static void find_kernel(struct remains *m, struct vireo_vm *vm)
+/* What we read counts as touched too, from here on. False: there is nothing to
+ * be read. */
+static bool find_kernel(struct remains *m, struct vireo_vm *vm)
 {
 	const struct board *board = &vm->board;
 
 	vm->touched = vm_touched(vm);
+	if (ram_freeze(&board->ram) < 0) {
+		log_error(&vm->log, "the guest's RAM cannot be read");
+		return false;
+	}
 	arch_kernel_map(&m->map, &board->mem, m->state, m->cpus);
 	vmcoreinfo_find(&m->info, &board->mem, &board->ram);
+	return true;
 }
 
 /* ---- the core file ---- */
@@ -104,8 +110,8 @@ void vm_write_core(struct vireo_vm *vm, enum vireo_reason reason)
 		log_error(&vm->log, "vmcore: the vCPUs cannot be read");
 		return;
 	}
-	find_kernel(m, vm);
-	if (core_dump_write(vm->cfg->vmcore,
+	if (find_kernel(m, vm) &&
+	    core_dump_write(vm->cfg->vmcore,
 			    &(struct core_dump){
 				    &vm->board.mem, &vm->board.ram, m->state,
 				    m->cpus, &m->map, &m->info },
@@ -211,10 +217,13 @@ void vm_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
 		struct trace t = { &vm->board.mem, &m->map, &m->symbols, 0,
 				   fn, ctx };
 
-		find_kernel(m, vm);
-		find_symbols(m, vm);
+		bool readable = find_kernel(m, vm);
+
+		if (readable)
+			find_symbols(m, vm);
 		t.slide = m->slide;
-		for (unsigned int i = 0; i < m->cpus && i < TRACED_MAX; i++)
+		for (unsigned int i = 0;
+		     readable && i < m->cpus && i < TRACED_MAX; i++)
 			trace_vcpu(&t, i, &m->state[i], vm->vcpu[i].sample,
 				   vm->vcpu[i].samples);
 	}

@@ -127,12 +127,72 @@ int64_t ram_discard(const struct ram *ram, void *hva, uint64_t len)
 	return r < 0 ? -errno : (int64_t)len;
 }
 
+/* Is the page at @off mapped here? */
+static bool is_mapped(const struct ram *ram, uint64_t off)
+{
+	uint8_t in_core = 0;
+
+	return mincore(ram->hva + off, PAGE, &in_core) == 0 && in_core & 1;
+}
+
+/* Reading a hole by the descriptor takes no page. */
+static bool reads_as_zeros(const struct ram *ram, uint64_t off)
+{
+	uint64_t bytes[8192];
+
+	for (uint64_t at = 0; at < HUGE_SIZE; at += sizeof(bytes)) {
+		if (fd_pread_full(ram->fd, bytes, sizeof(bytes), off + at) < 0)
+			return false;
+		for (size_t i = 0; i < ARRAY_SIZE(bytes); i++)
+			if (bytes[i])
+				return false;
+	}
+	return true;
+}
+
+/* Memory of the usual kind, of which there is one page of zeros. */
+static int replace(const struct ram *ram, uint64_t off)
+{
+	const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS |
+			  MAP_NORESERVE;
+
+	return mmap(ram->hva + off, HUGE_SIZE, PROT_READ | PROT_WRITE, flags,
+		    -1, 0) == MAP_FAILED ? -errno : 0;
+}
+
+int ram_freeze(const struct ram *ram)
+{
+	int r = 0;
+
+	if (ram->backing != RAM_HUGETLB)
+		return 0;
+	for (uint64_t off = 0; off < ram->size && !r; off += HUGE_SIZE) {
+		if (is_mapped(ram, off))
+			continue;
+		if (reads_as_zeros(ram, off))
+			r = replace(ram, off);
+		else /* somebody else's mapping has filled it */
+			(void)*(volatile uint8_t *)(ram->hva + off);
+	}
+	return r;
+}
+
+/* From @off on; what is not mapped is a hole. */
+static const uint8_t *next_huge(const struct ram *ram, uint64_t off)
+{
+	while (off < ram->size && !is_mapped(ram, off))
+		off = align_down(off, HUGE_SIZE) + HUGE_SIZE;
+	return ram->hva + off;
+}
+
 const uint8_t *ram_next_data(const struct ram *ram, const uint8_t *hva)
 {
 	off_t at;
 
 	if (ram->backing == RAM_PRIVATE) /* what nobody wrote is one page */
 		return hva;
+	if (ram->backing == RAM_HUGETLB)
+		return next_huge(ram, (uint64_t)(hva - ram->hva));
 	at = lseek(ram->fd, hva - ram->hva, SEEK_DATA);
 	if (at < 0)
 		return errno == ENXIO ? ram->hva + ram->size : hva;

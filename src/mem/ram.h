@@ -34,6 +34,12 @@ int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
  * given back, or -errno. Any thread. */
 int64_t ram_discard(const struct ram *ram, void *hva, uint64_t len);
 
+/* The guest does not run any more, and its RAM may be read: what a balloon gave
+ * back to the pool of huge pages reads as zeros from here on, without being
+ * taken from there again, which could fail by a signal. Other kinds have no
+ * such holes. -ENOMEM: it must not be read. */
+int ram_freeze(const struct ram *ram);
+
 /* The first page from @hva on, a place in the RAM, that may hold other bytes
  * than zeros; the RAM's end when there is none. To read what is skipped would
  * take memory. */

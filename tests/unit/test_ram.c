@@ -161,6 +161,70 @@ static void Q28_discarded_pages_leave_the_host_and_read_as_zeroes(void **state)
 	check_discard(RAM_MEMFD);
 }
 
+static long free_huge_pages(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/"
+			"free_hugepages", "re");
+	long n = 0;
+
+	if (f && fscanf(f, "%ld", &n) != 1)
+		n = 0;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* Needs three of the host's: vm.nr_hugepages. */
+static void what_went_back_to_the_pool_is_read_without_it(void **state)
+{
+	const uint64_t page = 2 * MIB;
+	struct ram ram;
+	uint8_t *p, *other;
+	long left;
+
+	if (free_huge_pages() < 3)
+		skip();
+	assert_int_equal(ram_create(&ram, 3 * page, RAM_HUGETLB, NULL), 0);
+	p = ram.hva;
+	p[0] = 1;
+	p[page + 5] = 2;
+	assert_int_equal(ram_discard(&ram, p + page, 2 * page), 2 * page);
+	other = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, ram.fd,
+		     (off_t)(2 * page));
+	assert_true(other != MAP_FAILED);
+	other[page - 1] = 3;
+	left = free_huge_pages();
+	assert_int_equal(ram_freeze(&ram), 0);
+	assert_ptr_equal(ram_next_data(&ram, p), p);
+	assert_ptr_equal(ram_next_data(&ram, p + 4096), p + 4096);
+	assert_ptr_equal(ram_next_data(&ram, p + page), p + 2 * page);
+	for (uint64_t i = 0; i < page; i += 4096)
+		assert_int_equal(p[page + i], 0);
+	assert_int_equal(p[page + 5], 0);
+	assert_int_equal(free_huge_pages(), left);
+	assert_int_equal(p[0], 1);
+	assert_int_equal(p[3 * page - 1], 3);
+	assert_int_equal(munmap(other, page), 0);
+	ram_destroy(&ram);
+	assert_true(free_huge_pages() > left);
+}
+
+/* Others have no such holes, and stay as they are. */
+static void freezing_other_memory_changes_nothing(void **state)
+{
+	static const enum ram_backing kinds[] = { RAM_PRIVATE, RAM_MEMFD };
+	struct ram ram;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ram_create(&ram, 4 * MIB, kinds[i], NULL), 0);
+		ram.hva[7] = 7;
+		assert_int_equal(ram_freeze(&ram), 0);
+		assert_int_equal(ram.hva[7], 7);
+		assert_true(ram_resident(&ram) < 4 * MIB);
+		ram_destroy(&ram);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +240,8 @@ int main(void)
 			ram_without_huge_pages_is_refused_with_a_remedy),
 		cmocka_unit_test(
 			Q28_discarded_pages_leave_the_host_and_read_as_zeroes),
+		cmocka_unit_test(what_went_back_to_the_pool_is_read_without_it),
+		cmocka_unit_test(freezing_other_memory_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
