@@ -75,8 +75,13 @@ static bool find_kernel(struct remains *m, struct vireo_vm *vm)
 		return false;
 	}
 	arch_kernel_map(&m->map, &board->mem, m->state, m->cpus);
-	vmcoreinfo_find(&m->info, &board->mem, &board->ram);
 	return true;
+}
+
+/* What the kernel says of itself may be anywhere: all of the RAM is read. */
+static void find_info(struct remains *m, const struct board *board)
+{
+	vmcoreinfo_find(&m->info, &board->mem, &board->ram, &m->map);
 }
 
 /* ---- the core file ---- */
@@ -110,13 +115,16 @@ void vm_write_core(struct vireo_vm *vm, enum vireo_reason reason)
 		log_error(&vm->log, "vmcore: the vCPUs cannot be read");
 		return;
 	}
-	if (find_kernel(m, vm) &&
-	    core_dump_write(vm->cfg->vmcore,
-			    &(struct core_dump){
-				    &vm->board.mem, &vm->board.ram, m->state,
-				    m->cpus, &m->map, &m->info },
-			    &err) < 0)
-		log_error(&vm->log, "vmcore: %s", err.text);
+	if (find_kernel(m, vm)) {
+		find_info(m, &vm->board);
+		if (core_dump_write(vm->cfg->vmcore,
+				    &(struct core_dump){
+					    &vm->board.mem, &vm->board.ram,
+					    m->state, m->cpus, &m->map,
+					    &m->info },
+				    &err) < 0)
+			log_error(&vm->log, "vmcore: %s", err.text);
+	}
 	remains_destroy(m);
 }
 
@@ -189,13 +197,26 @@ static bool find_file(struct remains *m, const char *kernel)
 	return false;
 }
 
+/* Does a vCPU stand where Linux has its kernel? */
+static bool in_kernel(const struct remains *m)
+{
+	for (unsigned int i = 0; i < m->cpus; i++)
+		if (m->state[i].pc >> 63)
+			return true;
+	return false;
+}
+
 /* Names from the file that was given, from the kernel itself, or from a file
- * that may be there. */
+ * that may be there. No others are worth reading all of the RAM. */
 static void find_symbols(struct remains *m, struct vireo_vm *vm)
 {
 	const char *given = vm->cfg->symbols;
 	struct err err = { 0 };
 
+	if (in_kernel(m))
+		find_info(m, &vm->board);
+	else if (!*given)
+		return;
 	if (!*given && kallsyms_load(&m->symbols, &m->info, &m->map,
 				     &vm->board.mem) == 0)
 		return; /* the addresses at which it runs */

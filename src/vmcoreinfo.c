@@ -35,23 +35,26 @@ static size_t text_length(const char *text, size_t cap)
 	return end;
 }
 
-/* What a kernel of any age has in it. */
-static bool is_whole(const struct vmcoreinfo *info)
+/* What a kernel of any age has in it; and where it lies is where it is. */
+static bool is_of(const struct vmcoreinfo *info,
+		  const struct arch_kernel_map *map)
 {
 	uint64_t address;
 	char size[16];
 
 	return vmcoreinfo_get(info, "PAGESIZE", size, sizeof(size)) &&
-	       vmcoreinfo_symbol(info, "_stext", &address);
+	       vmcoreinfo_symbol(info, "_stext", &address) &&
+	       (!map->text_size || address - map->text_va < map->text_size);
 }
 
 /* Is it on this page, at @at? */
-static bool take(struct vmcoreinfo *info, const char page[PAGE], size_t at)
+static bool take(struct vmcoreinfo *info, const char page[PAGE], size_t at,
+		 const struct arch_kernel_map *map)
 {
 	info->len = text_length(page + at, PAGE - at);
 	memcpy(info->text, page + at, info->len);
 	info->text[info->len] = '\0';
-	return info->len && is_whole(info);
+	return info->len && is_of(info, map);
 }
 
 static bool is_note(const char *page)
@@ -62,7 +65,8 @@ static bool is_note(const char *page)
 	       !memcmp(page + 12, NOTE_NAME, sizeof(NOTE_NAME));
 }
 
-static bool look(struct vmcoreinfo *info, const struct mem *mem, uint64_t gpa)
+static bool look(struct vmcoreinfo *info, const struct mem *mem, uint64_t gpa,
+		 const struct arch_kernel_map *map)
 {
 	char page[PAGE];
 
@@ -71,11 +75,11 @@ static bool look(struct vmcoreinfo *info, const struct mem *mem, uint64_t gpa)
 		return false;
 	if (mem_read(mem, page, gpa, sizeof(page)) < 0)
 		return false;
-	return take(info, page, is_note(page) ? NOTE_TEXT : 0);
+	return take(info, page, is_note(page) ? NOTE_TEXT : 0, map);
 }
 
 bool vmcoreinfo_find(struct vmcoreinfo *info, const struct mem *mem,
-		     const struct ram *ram)
+		     const struct ram *ram, const struct arch_kernel_map *map)
 {
 	for (unsigned int i = 0; i < mem->count; i++) {
 		const struct mem_region *r = &mem->region[i];
@@ -83,7 +87,8 @@ bool vmcoreinfo_find(struct vmcoreinfo *info, const struct mem *mem,
 		const uint8_t *at = ram_next_data(ram, r->hva);
 
 		while (at < end) {
-			if (look(info, mem, r->gpa + (uint64_t)(at - r->hva)))
+			if (look(info, mem, r->gpa + (uint64_t)(at - r->hva),
+				 map))
 				return true;
 			at = ram_next_data(ram, at + PAGE);
 		}

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/arch.h"
 #include "mem/mem.h"
 #include "mem/ram.h"
 
@@ -23,9 +24,11 @@ struct vmcoreinfo {
 	char text[VMCOREINFO_MAX + 1]; /* lines KEY=VALUE, printable ASCII */
 };
 
-/* Looks at the beginning of each page. False: there is none. */
+/* Looks at the beginning of each page. False: there is none, or none that knows
+ * where @map's kernel lies (text_size 0: any). A program in the guest can write
+ * such a text, but no ordinary one knows that; still it is a hint. */
 bool vmcoreinfo_find(struct vmcoreinfo *info, const struct mem *mem,
-		     const struct ram *ram);
+		     const struct ram *ram, const struct arch_kernel_map *map);
 
 /* The value of @key ("OSRELEASE"); false when it is not there or too long. */
 bool vmcoreinfo_get(const struct vmcoreinfo *info, const char *key,

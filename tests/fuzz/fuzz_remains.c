@@ -141,7 +141,7 @@ static void look(const struct kernel_ram *k)
 
 	arch_kernel_map(&map, &k->mem, &k->state, 1);
 	check_map(&map, &k->mem);
-	must(vmcoreinfo_find(&info, &k->mem, &k->ram) == (info.len > 0));
+	must(vmcoreinfo_find(&info, &k->mem, &k->ram, &map) == (info.len > 0));
 	must(strlen(info.text) == info.len && info.len <= VMCOREINFO_MAX);
 	if (kallsyms_load(&symbols, &info, &map, &k->mem) < 0)
 		must(!symbols.list && !symbols.names);

@@ -280,9 +280,11 @@ static void symbols_that_cannot_be_read_are_told(void **state)
 	assert_non_null(strstr(s.text, "vcpu0 "));
 }
 
+#define KERNEL_RIP UINT64_C(0xffffffff81000010)
+
 /* Leaves a map beside the kernel, and what its guest calls itself in RAM. */
 static void look_with_map(struct one_vm *f, const char *map,
-			  const char *release, struct seen *s)
+			  const char *release, uint64_t rip, struct seen *s)
 {
 	char info[256];
 	char path[64];
@@ -291,7 +293,8 @@ static void look_with_map(struct one_vm *f, const char *map,
 	snprintf(path, sizeof(path), "/tmp/%s", map);
 	file = fopen(path, "we");
 	assert_non_null(file);
-	fputs("0000000000000000 T beginning\n", file);
+	fputs("0000000000000000 T lowest\n"
+	      "ffffffff81000000 T beginning\n", file);
 	fclose(file);
 	fake.boot = fake.vms + 1;
 	fake_out(0, 0x505, 1, 1);
@@ -302,6 +305,7 @@ static void look_with_map(struct one_vm *f, const char *map,
 				   strlen(info)), 0);
 	assert_int_equal(vm_start(f->vm, NULL), 0);
 	assert_int_equal(vm_wait(f->vm, 10000, &f->end), 0);
+	fake.vcpu[0].regs.rip = rip;
 	look(f, s);
 	unlink(path);
 	vm_destroy(f->vm);
@@ -313,8 +317,11 @@ static void symbols_beside_the_kernel_are_found(void **state)
 	struct one_vm *f = *state;
 	struct seen s;
 
-	look_with_map(f, "System.map-6.1-vireo", "6.1-vireo", &s);
+	look_with_map(f, "System.map-6.1-vireo", "6.1-vireo", KERNEL_RIP, &s);
 	assert_non_null(strstr(s.text, ": beginning+0x"));
+	/* That is no kernel's: its RAM is not searched for what one says. */
+	look_with_map(f, "System.map-6.1-vireo", "6.1-vireo", 0x1000, &s);
+	assert_non_null(strstr(s.text, ": 0x1000\n"));
 }
 
 static void G09_release_is_no_path(void **state)
@@ -324,7 +331,7 @@ static void G09_release_is_no_path(void **state)
 
 	assert_int_equal(mkdir("/tmp/System.map-v", 0700), 0);
 	look_with_map(f, "System.map-6.1-vireo", "v/../System.map-6.1-vireo",
-		      &s);
+		      KERNEL_RIP, &s);
 	assert_int_equal(rmdir("/tmp/System.map-v"), 0);
 	assert_null(strstr(s.text, "beginning"));
 }

@@ -24,6 +24,7 @@
 struct place {
 	struct kernel_ram k;
 	struct vmcoreinfo info;
+	struct arch_kernel_map map; /* of no kernel, at first */
 };
 
 static int set_up(void **state)
@@ -46,7 +47,7 @@ static int tear_down(void **state)
 
 static bool find(struct place *p)
 {
-	return vmcoreinfo_find(&p->info, &p->k.mem, &p->k.ram);
+	return vmcoreinfo_find(&p->info, &p->k.mem, &p->k.ram, &p->map);
 }
 
 static void put(struct place *p, uint64_t gpa, const void *bytes, size_t len)
@@ -129,6 +130,28 @@ static void G09_what_only_looks_like_it_is_passed_over(void **state)
 	assert_true(find(p));
 }
 
+/* A program's pages come first. */
+static void G09_what_a_program_has_planted_is_passed_over(void **state)
+{
+	static const char *const planted[] = {
+		"OSRELEASE=x\nPAGESIZE=4096\nSYMBOL(_stext)=ffffffff81000000\n",
+		"OSRELEASE=x\nPAGESIZE=4096\nSYMBOL(_stext)=ffffffff9dffffff\n",
+		"OSRELEASE=x\nPAGESIZE=4096\nSYMBOL(_stext)=ffffffffa0000000\n",
+		"OSRELEASE=x\nPAGESIZE=4096\nSYMBOL(_stext)=0\n",
+	};
+	struct place *p = *state;
+
+	p->map.text_va = UINT64_C(0xffffffff9e000000);
+	p->map.text_size = 32 * MIB;
+	for (size_t i = 0; i < ARRAY_SIZE(planted); i++)
+		put(p, i * 4096, planted[i], strlen(planted[i]) + 1);
+	assert_false(find(p));
+	assert_int_equal(p->info.len, 0);
+	put_note(p, RAM_SIZE - 4096, TEXT);
+	assert_true(find(p));
+	assert_string_equal(p->info.text, TEXT);
+}
+
 /* A page without an end; what follows the last line is not of it. */
 static void G09_text_ends_with_its_page(void **state)
 {
@@ -171,6 +194,7 @@ int main(void)
 		T(note_is_found_in_the_last_page),
 		T(values_are_whole_and_fit),
 		T(G09_what_only_looks_like_it_is_passed_over),
+		T(G09_what_a_program_has_planted_is_passed_over),
 		T(G09_text_ends_with_its_page),
 		T(memory_that_can_be_shared_is_searched_too),
 	};
