@@ -19,12 +19,10 @@
 
 #include "capture.h"
 #include "cli/matrix.h"
-
-#define WORDS 24
+#include "run_line.h"
 
 struct fixture {
-	struct opts opts;
-	char *word[WORDS + 1];
+	struct run_line run;
 	int pipe[2]; /* from run to run */
 	sigset_t mask;
 	struct capture io;
@@ -46,33 +44,11 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	sigprocmask(SIG_SETMASK, &f->mask, NULL);
-	opts_finish(&f->opts);
+	run_line_finish(&f->run);
 	close(f->pipe[0]);
 	close(f->pipe[1]);
-	for (int i = 0; i < WORDS; i++)
-		free(f->word[i]);
 	free(f);
 	return 0;
-}
-
-/* Options that stand between '|', as a run takes them. */
-static void options(struct fixture *f, const char *line)
-{
-	int n = 0;
-
-	opts_finish(&f->opts);
-	for (int i = 0; i < WORDS; i++) {
-		free(f->word[i]);
-		f->word[i] = NULL;
-	}
-	while (*line) {
-		size_t len = strcspn(line, "|");
-
-		f->word[n++] = strndup(line, len);
-		line += len + (line[len] == '|');
-	}
-	assert_true(opts_parse(&f->opts, n, f->word));
-	assert_true(command_options(&f->opts));
 }
 
 /* ---- a run ---- */
@@ -85,7 +61,7 @@ static int tell(struct fixture *f, enum vireo_reason reason, int status,
 
 	snprintf(end.verdict, sizeof(end.verdict), "%s", verdict);
 	snprintf(end.detail, sizeof(end.detail), "told by %d", getpid());
-	return report_write(&f->opts, &end, 0.5, NULL) ? status : 99;
+	return report_write(&f->run.opts, &end, 0.5, NULL) ? status : 99;
 }
 
 static int await_signal(struct fixture *f, int number)
@@ -115,7 +91,7 @@ static char hear(struct fixture *f)
 static int one(void *ctx)
 {
 	struct fixture *f = ctx;
-	const char *kernel = vireo_config_get(f->opts.cfg, "kernel", 0);
+	const char *kernel = vireo_config_get(f->run.opts.cfg, "kernel", 0);
 	char c;
 
 	if (!strcmp(kernel, "seven"))
@@ -155,9 +131,9 @@ static int run(struct fixture *f, const char *line)
 {
 	int status;
 
-	options(f, line);
+	run_line_take(&f->run, line);
 	capture_begin(&f->io);
-	status = matrix_run(&f->opts, one, f);
+	status = matrix_run(&f->run.opts, one, f);
 	capture_end(&f->io);
 	return status;
 }
@@ -174,14 +150,14 @@ static void one_kernel_once_is_no_matrix(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "-k|a|--jobs|4|--|true");
-	assert_false(matrix_wanted(&f->opts));
-	options(f, "--repeat|1|--|true");
-	assert_false(matrix_wanted(&f->opts));
-	options(f, "-k|a|--kernel=b|--|true");
-	assert_true(matrix_wanted(&f->opts));
-	options(f, "--repeat|2|--|true");
-	assert_true(matrix_wanted(&f->opts));
+	run_line_take(&f->run, "-k|a|--jobs|4|--|true");
+	assert_false(matrix_wanted(&f->run.opts));
+	run_line_take(&f->run, "--repeat|1|--|true");
+	assert_false(matrix_wanted(&f->run.opts));
+	run_line_take(&f->run, "-k|a|--kernel=b|--|true");
+	assert_true(matrix_wanted(&f->run.opts));
+	run_line_take(&f->run, "--repeat|2|--|true");
+	assert_true(matrix_wanted(&f->run.opts));
 }
 
 static void every_kernel_has_its_turn_in_each_round(void **state)
@@ -189,43 +165,46 @@ static void every_kernel_has_its_turn_in_each_round(void **state)
 	static const char *const kernels[] = { "a", "b", "c", "a", "b", "c" };
 	struct fixture *f = *state;
 
-	options(f, "-ka|-kb|-kc|--repeat|2|--|true");
-	assert_int_equal(matrix_count(&f->opts), 6);
+	run_line_take(&f->run, "-ka|-kb|-kc|--repeat|2|--|true");
+	assert_int_equal(matrix_count(&f->run.opts), 6);
 	for (unsigned int i = 0; i < 6; i++) {
-		assert_string_equal(matrix_kernel(&f->opts, i), kernels[i]);
-		assert_int_equal(matrix_round(&f->opts, i), i / 3 + 1);
+		assert_string_equal(matrix_kernel(&f->run.opts, i), kernels[i]);
+		assert_int_equal(matrix_round(&f->run.opts, i), i / 3 + 1);
 	}
-	options(f, "--repeat|3|--|true");
-	assert_int_equal(matrix_count(&f->opts), 3);
-	assert_string_equal(matrix_kernel(&f->opts, 2), "");
-	assert_int_equal(matrix_round(&f->opts, 2), 3);
+	run_line_take(&f->run, "--repeat|3|--|true");
+	assert_int_equal(matrix_count(&f->run.opts), 3);
+	assert_string_equal(matrix_kernel(&f->run.opts, 2), "");
+	assert_int_equal(matrix_round(&f->run.opts, 2), 3);
 }
 
 static void each_run_has_names_and_a_folder_of_its_own(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "-ka|-kb|--name|vm|--out|/tmp/x|--vmcore|core|--|true");
-	assert_true(matrix_settle(&f->opts, 1));
-	assert_string_equal(vireo_config_get(f->opts.cfg, "kernel", 0), "b");
-	assert_string_equal(vireo_config_get(f->opts.cfg, "name", 0), "vm-2");
-	assert_string_equal(vireo_config_get(f->opts.cfg, "out", 0),
+	run_line_take(&f->run, "-ka|-kb|--name|vm|--out|/tmp/x|--vmcore|core|"
+		      "--|true");
+	assert_true(matrix_settle(&f->run.opts, 1));
+	assert_string_equal(vireo_config_get(f->run.opts.cfg, "kernel", 0),
+			    "b");
+	assert_string_equal(vireo_config_get(f->run.opts.cfg, "name", 0),
+			    "vm-2");
+	assert_string_equal(vireo_config_get(f->run.opts.cfg, "out", 0),
 			    "/tmp/x/2");
-	assert_string_equal(vireo_config_get(f->opts.cfg, "vmcore", 0),
+	assert_string_equal(vireo_config_get(f->run.opts.cfg, "vmcore", 0),
 			    "core-2");
-	options(f, "--repeat|2|--|true");
-	assert_true(matrix_settle(&f->opts, 0));
-	assert_false(vireo_config_is_set(f->opts.cfg, "name"));
-	assert_false(vireo_config_is_set(f->opts.cfg, "out"));
+	run_line_take(&f->run, "--repeat|2|--|true");
+	assert_true(matrix_settle(&f->run.opts, 0));
+	assert_false(vireo_config_is_set(f->run.opts.cfg, "name"));
+	assert_false(vireo_config_is_set(f->run.opts.cfg, "out"));
 }
 
 static bool check(struct fixture *f, const char *options_line)
 {
 	bool ok;
 
-	options(f, options_line);
+	run_line_take(&f->run, options_line);
 	capture_begin(&f->io);
-	ok = matrix_check(&f->opts);
+	ok = matrix_check(&f->run.opts);
 	capture_end(&f->io);
 	assert_true(ok == !f->io.err[0]);
 	return ok;

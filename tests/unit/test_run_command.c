@@ -15,12 +15,10 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-
-#define WORDS 12
+#include "run_line.h"
 
 struct fixture {
-	struct opts opts;
-	char *word[WORDS + 1];
+	struct run_line run;
 	int saved[2]; /* standard input and output */
 };
 
@@ -43,35 +41,18 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	opts_finish(&f->opts);
+	run_line_finish(&f->run);
 	for (int fd = 0; fd < 2; fd++) {
 		dup2(f->saved[fd], fd);
 		close(f->saved[fd]);
 	}
-	for (int i = 0; i < WORDS; i++)
-		free(f->word[i]);
 	free(f);
 	return 0;
 }
 
-/* Options that stand between '|', as a run takes them. */
-static void options(struct fixture *f, const char *line)
-{
-	int n = 0;
-
-	while (*line) {
-		size_t len = strcspn(line, "|");
-
-		f->word[n++] = strndup(line, len);
-		line += len + (line[len] == '|');
-	}
-	assert_true(opts_parse(&f->opts, n, f->word));
-	assert_true(command_options(&f->opts));
-}
-
 static const char *get(const struct fixture *f, const char *key)
 {
-	return vireo_config_get(f->opts.cfg, key, 0);
+	return vireo_config_get(f->run.opts.cfg, key, 0);
 }
 
 static unsigned int count(const struct fixture *f, const char *key,
@@ -80,7 +61,7 @@ static unsigned int count(const struct fixture *f, const char *key,
 	unsigned int n = 0;
 	const char *v;
 
-	for (size_t i = 0; (v = vireo_config_get(f->opts.cfg, key, i)); i++)
+	for (size_t i = 0; (v = vireo_config_get(f->run.opts.cfg, key, i)); i++)
 		n += !strcmp(v, value);
 	return n;
 }
@@ -110,9 +91,9 @@ static void without_a_command_nothing_is_carried_over(void **state)
 	static const char *const keys[] = { "command", "workdir", "user", "env",
 					    "hide", "memory", "tty" };
 
-	options(f, "--kernel|vmlinuz");
+	run_line_take(&f->run, "--kernel|vmlinuz");
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		assert_false(vireo_config_is_set(f->opts.cfg, keys[i]));
+		assert_false(vireo_config_is_set(f->run.opts.cfg, keys[i]));
 }
 
 static void what_the_user_does_not_say_is_his_own(void **state)
@@ -121,7 +102,7 @@ static void what_the_user_does_not_say_is_his_own(void **state)
 	char user[32];
 
 	snprintf(user, sizeof(user), "%u:%u", getuid(), getgid());
-	options(f, "--|make|test");
+	run_line_take(&f->run, "--|make|test");
 	assert_string_equal(get(f, "command"), "make");
 	assert_int_equal(count(f, "command", "test"), 1);
 	assert_string_equal(get(f, "memory"), "1G");
@@ -139,7 +120,7 @@ static void a_cache_is_where_caches_are(void **state)
 	struct fixture *f = *state;
 
 	setenv("XDG_CACHE_HOME", "/var/tmp/caches", 1);
-	options(f, "--|true");
+	run_line_take(&f->run, "--|true");
 	assert_string_equal(get(f, "cache"), "/var/tmp/caches/vireo");
 }
 
@@ -147,7 +128,7 @@ static void no_cache_is_possible_too(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "--cache|none|--|true");
+	run_line_take(&f->run, "--cache|none|--|true");
 	assert_string_equal(get(f, "cache"), "none");
 }
 
@@ -155,8 +136,8 @@ static void what_the_user_says_stays(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "-m|256M|--user|5|-w|/|-e|HOME=/x|--hide|/home/someone/.ssh"
-		   "|--|true");
+	run_line_take(&f->run, "-m|256M|--user|5|-w|/|-e|HOME=/x|--hide|"
+		      "/home/someone/.ssh|--|true");
 	assert_string_equal(get(f, "memory"), "256M");
 	assert_string_equal(get(f, "user"), "5");
 	assert_string_equal(get(f, "workdir"), "/");
@@ -170,8 +151,9 @@ static void what_is_shown_is_not_hidden(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "--show|/home/someone/.ssh/|--show=/home/someone/.config|"
-		   "--show|/home/someone/.aw|--|true");
+	run_line_take(&f->run, "--show|/home/someone/.ssh/|"
+		      "--show=/home/someone/.config|"
+		      "--show|/home/someone/.aw|--|true");
 	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 0);
 	assert_int_equal(count(f, "hide", "/home/someone/.config/gh"), 0);
 	assert_int_equal(count(f, "hide", "/home/someone/.aws"), 1);
@@ -182,8 +164,8 @@ static void all_of_it_may_be_shown(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "--show|/|--|true");
-	assert_false(vireo_config_is_set(f->opts.cfg, "hide"));
+	run_line_take(&f->run, "--show|/|--|true");
+	assert_false(vireo_config_is_set(f->run.opts.cfg, "hide"));
 }
 
 static void without_a_word_it_is_a_shell(void **state)
@@ -191,10 +173,10 @@ static void without_a_word_it_is_a_shell(void **state)
 	struct fixture *f = *state;
 
 	setenv("SHELL", "/bin/sh", 1);
-	options(f, "-m|300M");
+	run_line_take(&f->run, "-m|300M");
 	assert_string_equal(get(f, "command"), "/bin/sh");
 	assert_string_equal(get(f, "memory"), "300M");
-	assert_true(vireo_config_is_set(f->opts.cfg, "hide"));
+	assert_true(vireo_config_is_set(f->run.opts.cfg, "hide"));
 }
 
 static void a_shell_that_is_not_there_is_another_one(void **state)
@@ -202,7 +184,7 @@ static void a_shell_that_is_not_there_is_another_one(void **state)
 	struct fixture *f = *state;
 
 	setenv("SHELL", "/no/such/shell", 1);
-	options(f, "");
+	run_line_take(&f->run, "");
 	assert_string_equal(get(f, "command"), "/bin/sh");
 }
 
@@ -210,9 +192,9 @@ static void an_init_is_no_command(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "--init|/sbin/init");
-	assert_false(vireo_config_is_set(f->opts.cfg, "command"));
-	assert_false(vireo_config_is_set(f->opts.cfg, "workdir"));
+	run_line_take(&f->run, "--init|/sbin/init");
+	assert_false(vireo_config_is_set(f->run.opts.cfg, "command"));
+	assert_false(vireo_config_is_set(f->run.opts.cfg, "workdir"));
 	assert_string_equal(get(f, "memory"), "1G");
 	assert_int_equal(count(f, "hide", "/home/someone/.ssh"), 1);
 }
@@ -221,9 +203,9 @@ static void another_root_has_its_own_folders(void **state)
 {
 	struct fixture *f = *state;
 
-	options(f, "--rootfs|/srv/tree|--|true");
-	assert_false(vireo_config_is_set(f->opts.cfg, "workdir"));
-	assert_false(vireo_config_is_set(f->opts.cfg, "hide"));
+	run_line_take(&f->run, "--rootfs|/srv/tree|--|true");
+	assert_false(vireo_config_is_set(f->run.opts.cfg, "workdir"));
+	assert_false(vireo_config_is_set(f->run.opts.cfg, "hide"));
 }
 
 static void a_terminal_on_both_sides_is_one_in_the_guest(void **state)
@@ -233,7 +215,7 @@ static void a_terminal_on_both_sides_is_one_in_the_guest(void **state)
 	int tty = terminal(&other);
 
 	streams(tty, dup(tty));
-	options(f, "--|bash");
+	run_line_take(&f->run, "--|bash");
 	assert_string_equal(get(f, "tty"), "true");
 	close(other);
 }
@@ -245,7 +227,7 @@ static void a_terminal_may_be_refused(void **state)
 	int tty = terminal(&other);
 
 	streams(tty, dup(tty));
-	options(f, "--tty=false|--|bash");
+	run_line_take(&f->run, "--tty=false|--|bash");
 	assert_string_equal(get(f, "tty"), "false");
 	close(other);
 }
@@ -256,8 +238,8 @@ static void one_side_that_is_no_terminal_makes_two_streams(void **state)
 	int other;
 
 	streams(terminal(&other), open("/dev/null", O_WRONLY | O_CLOEXEC));
-	options(f, "--|bash");
-	assert_false(vireo_config_is_set(f->opts.cfg, "tty"));
+	run_line_take(&f->run, "--|bash");
+	assert_false(vireo_config_is_set(f->run.opts.cfg, "tty"));
 	close(other);
 }
 
@@ -271,11 +253,11 @@ static void the_folder_of_out_is_made_by_a_run_only(void **state)
 	assert_non_null(mkdtemp(dir));
 	rmdir(dir);
 	snprintf(line, sizeof(line), "--out|%s|--|true", dir);
-	options(f, line);
+	run_line_take(&f->run, line);
 	assert_int_equal(stat(dir, &st), -1);
-	assert_true(command_make_out(&f->opts));
+	assert_true(command_make_out(&f->run.opts));
 	assert_int_equal(stat(dir, &st), 0);
-	assert_true(command_make_out(&f->opts)); /* it is there */
+	assert_true(command_make_out(&f->run.opts)); /* it is there */
 	rmdir(dir);
 }
 
