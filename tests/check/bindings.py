@@ -17,6 +17,7 @@ import csource  # noqa: E402
 PACKAGE = 'bindings/python/vireo'
 FUNCTION = re.compile(r'^VIREO_API\b([^;]*);', re.M)
 STRUCT = re.compile(r'^struct (\w+) \{(.*?)^\};', re.M | re.S)
+CALLBACK = re.compile(r'\(\s*\*\s*(\w+)\s*\)\s*\(')
 ENUM = re.compile(r'^enum (\w+) \{(.*?)\};', re.M | re.S)
 
 
@@ -75,12 +76,22 @@ def fields(body):
     """The names, in order."""
     found = []
     for declaration in csource.blank(body).split(';'):
-        for part in declaration.split(','):
-            match = re.search(r'\(\s*\*\s*(\w+)\s*\)|(\w+)\s*(\[.*\])?\s*$',
-                              part.strip())
-            if match and part.strip():
-                found.append(match.group(1) or match.group(2))
+        pointer = CALLBACK.search(declaration)
+        found += [pointer.group(1)] if pointer else [
+            re.search(r'(\w+)\s*(\[.*\])?\s*$', part.strip()).group(1)
+            for part in declaration.split(',') if part.strip()]
     return found
+
+
+def check_callbacks(name, body, made, native):
+    """A pointer to a function has one size, whatever it takes."""
+    bound = dict(made._fields_)
+    for declaration in csource.blank(body).split(';'):
+        pointer = CALLBACK.search(declaration)
+        if pointer and bound.get(pointer.group(1)) is not native.parameter(
+                ' '.join(declaration.split())):
+            yield (f'{name}: {pointer.group(1)} is bound otherwise; in the '
+                   f'header: {" ".join(declaration.split())}')
 
 
 def check_structs(header, native):
@@ -97,6 +108,7 @@ def check_structs(header, native):
         if bound != fields(body):
             reports.append(f'{name}: {bound} is bound, not {fields(body)}')
             continue
+        reports += check_callbacks(name, body, made, native)
         asserts.append((f'sizeof({name}) == {ctypes.sizeof(made)}',
                         f'the size of {name}'))
         for field in bound:
@@ -184,6 +196,9 @@ PLANTS = (
     (NATIVE, "class Other(ctypes.Structure):\n"
      "    _fields_ = [('code', ctypes.c_int)]\n"
      "STRUCTS['struct vireo_error'] = Other\n", "['code'] is bound"),
+    (NATIVE, "Device._fields_[5] = ('read', "
+     "parameter('void (*read)(void *ctx, uint64_t off)'))\n",
+     'struct vireo_device: read is bound otherwise'),
     (PACKAGE + '/_enums.py', "class Other(enum.IntEnum):\n    YES = 0\n"
      "    NO = 2\n    INFO = 1\n"
      "ENUMS['enum vireo_check_state'] = ('VIREO_CHECK_', Other)\n",

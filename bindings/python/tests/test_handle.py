@@ -128,13 +128,24 @@ class Use(unittest.TestCase):
 class Elsewhere(unittest.TestCase):
     def test_callbacks_may_not_use_or_close_it(self):
         fake = Fake()
-        with in_callback():
+        with in_callback('log'):
             with self.assertRaisesRegex(VireoError, 'callback'):
                 with fake.handle.use():
                     self.fail('it was given')
             with self.assertRaisesRegex(VireoError, 'callback'):
                 fake.handle.close()
         self.assertEqual(fake.log, [])
+        fake.handle.close()
+
+    def test_callbacks_of_devices_may_do_what_is_marked(self):
+        fake = Fake()
+        with in_callback('device'):
+            with fake.handle.use(inside=True) as pointer:
+                self.assertEqual(pointer.value, 0x1000)
+            for kind, inside in (('device', False), ('log', True)):
+                with self.assertRaises(VireoError), in_callback(kind):
+                    with fake.handle.use(inside=inside):
+                        self.fail('it was given')
         fake.handle.close()
 
     def test_a_collector_inside_a_callback_leaves_it_to_another_thread(self):
@@ -146,7 +157,7 @@ class Elsewhere(unittest.TestCase):
             destroyed.set()
 
         fake = Fake(destroy=destroy)
-        with in_callback():
+        with in_callback('log'):
             fake.handle.finalise()
         self.assertTrue(destroyed.wait(10))
         self.assertNotEqual(seen, [threading.get_ident()])

@@ -13,18 +13,20 @@ lock, and any of them may come from any thread.
 """
 
 from ._config import Config, Key, keys, version
+from ._devices import Hypercall, Request
 from ._enums import CheckState, Code, LogLevel, Reason
-from ._errors import VireoError, VireoTimeout
+from ._errors import VireoClosed, VireoError, VireoTimeout
 from ._exec import Completed, Exec, Vm
 from ._host import (CheckRow, DiskCheck, HostCheck, check, disk_check,
                     kernel_choose, kernel_find, kernel_name)
 from ._version import VERSION as __version__
-from ._vm import End, Machine, Register, Stat
+from ._vm import End, Machine, Region, Register, Stat
 
 __all__ = [
     'CheckRow', 'CheckState', 'Code', 'Completed', 'Config', 'DiskCheck',
-    'End', 'Exec', 'HostCheck', 'Key', 'LogLevel', 'Machine', 'Reason',
-    'Register', 'Stat', 'VireoError', 'VireoTimeout', 'Vm', '__version__',
+    'End', 'Exec', 'HostCheck', 'Hypercall', 'Key', 'LogLevel', 'Machine',
+    'Reason', 'Region', 'Register', 'Request', 'Stat', 'VireoClosed',
+    'VireoError', 'VireoTimeout', 'Vm', '__version__',
     'check', 'disk_check', 'kernel_choose', 'kernel_find', 'kernel_name',
     'keys', 'version',
 ]

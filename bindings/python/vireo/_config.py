@@ -10,7 +10,7 @@ import weakref
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
-from . import _library
+from . import _devices, _library
 from ._enums import LogLevel
 from ._errors import StrPath, bounded, check, decode, encode, new_error
 from ._handle import Handle, in_callback
@@ -80,7 +80,7 @@ def descriptor(file: Any) -> int:
 def _log_callback(fn: LogCallback) -> Any:
     """On a thread of the VM."""
     def log(_ctx: Any, level: int, line: bytes) -> None:
-        with in_callback():
+        with in_callback('log'):
             fn(LogLevel(level), decode(line))
     return _library.callback('vireo_config_set_log', 2, log)
 
@@ -117,6 +117,8 @@ class Config:
         self._log: Any = None
         self._level = LogLevel.WARN
         self._files: dict[str, _Descriptor] = {}
+        # For copies; what C's own copies point to is in there.
+        self._added: list[tuple[Callable[[Any, Any], int], Any]] = []
         for key, value in {**(values or {}), **more}.items():
             self.set(key.replace('_', '-'), value)
 
@@ -198,12 +200,85 @@ class Config:
                     made.set(key.name, self.values(key.name))
             for name, file in self._files.items():
                 made.set_fd(name, file)
+            for call, keep in self._added:
+                made._add(call, keep)
             if self._log:
                 with made._handle.use() as cfg:
                     lib.vireo_config_set_log(cfg, int(self._level), self._log,
                                              None)
                 made._log, made._level = self._log, self._level
         return made
+
+    def map_memory(self, gpa: int, length: int, *, file: Any = None,
+                   offset: int = 0, buffer: Any = None,
+                   read_only: bool = False) -> None:
+        """Lends memory to the guest at `gpa`: of a memfd with F_SEAL_SHRINK, or
+        a writable buffer whose address is a multiple of 4096, as mmap.mmap()
+        gives. A buffer stays as it is until the VM is closed."""
+        fd = -1 if file is None else descriptor(file)
+        self._add_struct('vireo_config_map_memory', _devices.memory_map(
+            gpa, length, fd, offset, buffer, read_only), file)
+
+    def add_device(self, name: str, base: int, length: int, *,
+                   port: bool = False,
+                   read: Optional[Callable[[int, int], int]] = None,
+                   write: Optional[Callable[[int, int, int], Any]] = None,
+                   reset: Optional[Callable[[], Any]] = None) -> None:
+        """A window of registers: read(offset, size) gives the value,
+        write(offset, size, value) takes one, of 1, 2, 4 or 8 bytes. On the
+        thread of the vCPU."""
+        self._add_struct('vireo_config_add_device', _devices.device(
+            name, base, length, port, read, write, reset))
+
+    def add_doorbell(self, event: Any, addr: int, length: int = 4, *,
+                     port: bool = False, match: Optional[int] = None) -> None:
+        """A write by the guest that becomes a signal of an eventfd."""
+        self._add_struct('vireo_config_add_doorbell', _devices.doorbell(
+            descriptor(event), addr, length, port, match), event)
+
+    def add_irq_fd(self, line: int, event: Any) -> None:
+        """Each signal of the eventfd is an edge on an interrupt line."""
+        bounded(line, 0, COUNT_MAX, 'a line')
+        own = _Descriptor(descriptor(event))
+        self._add(lambda cfg, error: int(lib.vireo_config_add_irq_fd(
+            cfg, line, own.fileno(), error)), own)
+
+    def set_hypercall(self, port: int, fn: Callable[[_devices.Hypercall],
+                                                    Optional[int]]) -> None:
+        """`fn` gets each call of the guest's by the channel at `port`, and
+        returns its result. On the thread of the vCPU."""
+        bounded(port, 0, 0xffff, 'a port')
+        made = _devices.hypercall(fn)
+        self._add(lambda cfg, error: int(lib.vireo_config_set_hypercall(
+            cfg, port, made, None, error)), made)
+
+    def add_virtio(self, name: str, type: int, *,
+                   request: Callable[[_devices.Request], Any],
+                   features: int = 0, queues: int = 1, queue_size: int = 0,
+                   config: bytes = b'',
+                   config_write: Optional[Callable[[int, int, int],
+                                                   Any]] = None,
+                   ready: Optional[Callable[[int], Any]] = None,
+                   reset: Optional[Callable[[], Any]] = None) -> int:
+        """A virtio device of the caller's; its number, for
+        Machine.virtio_set_config(). Callbacks on the VM's I/O thread."""
+        return self._add_struct('vireo_config_add_virtio', _devices.virtio(
+            name, type, request, features, queues, queue_size, bytes(config),
+            config_write, ready, reset))
+
+    def _add_struct(self, function: str, struct: Any, file: Any = None) -> int:
+        if file is not None:
+            struct.file = _Descriptor(struct.fd)
+            struct.fd = struct.file.fileno()
+        return self._add(lambda cfg, error: int(getattr(lib, function)(
+            cfg, struct, error)), struct)
+
+    def _add(self, call: Callable[[Any, Any], int], keep: Any) -> int:
+        error = new_error()
+        with self._handle.use() as cfg, self._lock:
+            result = check(call(cfg, error), error)
+            self._added.append((call, keep))
+            return result
 
     def __getitem__(self, key: str) -> str:
         value = self.get(key)
@@ -225,6 +300,7 @@ class Config:
     def close(self) -> None:
         self._handle.close()
         self._files = {}
+        self._added = []
 
     def __enter__(self) -> Config:
         return self

@@ -30,6 +30,10 @@ class VireoError(Exception):
         return type(self), (int(self.code), self.text, self.key)
 
 
+class VireoClosed(VireoError):
+    """What was closed, or given back, cannot be used any more."""
+
+
 class VireoTimeout(VireoError, TimeoutError):
     """The time given to a wait is over; the VM goes on."""
 

@@ -17,23 +17,30 @@ import threading
 from typing import Any, Callable, Iterator, Optional
 
 from ._enums import Code
-from ._errors import VireoError, state_error
+from ._errors import VireoClosed, VireoError, state_error
 
 _here = threading.local()
 
 
 def inside_callback() -> bool:
     """Is this one of a VM's own threads, calling Python?"""
-    return getattr(_here, 'depth', 0) > 0
+    return getattr(_here, 'inside', None) is not None
+
+
+def inside_device() -> bool:
+    """Is it one of a device's, which may do more than that of a log?"""
+    return getattr(_here, 'inside', None) == 'device'
 
 
 @contextlib.contextmanager
-def in_callback() -> Iterator[None]:
-    _here.depth = getattr(_here, 'depth', 0) + 1
+def in_callback(kind: str) -> Iterator[None]:
+    """`kind`: "device" or "log"."""
+    before = getattr(_here, 'inside', None)
+    _here.inside = kind
     try:
         yield
     finally:
-        _here.depth -= 1
+        _here.inside = before
 
 
 class Handle:
@@ -71,16 +78,17 @@ class Handle:
         return os.getpid() == self._pid
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[ctypes.c_void_p]:
-        """The pointer, for a call: it stays good until the end of the block."""
+    def use(self, inside: bool = False) -> Iterator[ctypes.c_void_p]:
+        """The pointer, for a call: it stays good until the end of the block.
+        `inside`: callbacks of devices may do it."""
         if not self.own_process():
             state_error(f'{self.what}: it belongs to another process')
-        if inside_callback():
+        if inside_callback() and not (inside and inside_device()):
             state_error(f'{self.what}: not from a callback')
         me = threading.get_ident()
         with self._changed:
             if self._closing:
-                state_error(f'{self.what}: it is closed')
+                raise VireoClosed(Code.ESTATE, f'{self.what}: it is closed')
             self._users[me] = self._users.get(me, 0) + 1
         try:
             yield self._pointer

@@ -6,6 +6,8 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 from . import _native
@@ -16,6 +18,14 @@ def callback(function: str, index: int, target: Any) -> Any:
     """What to pass for the callback that is the index-th parameter. It must be
     kept as long as C may call it."""
     return getattr(lib, function).argtypes[index](target)
+
+
+def unraisable(error: BaseException, where: Any) -> None:
+    """Shows what was raised where nobody can catch it, as Python does."""
+    sys.unraisablehook(SimpleNamespace(  # type: ignore[arg-type]
+        exc_type=type(error), exc_value=error,
+        exc_traceback=error.__traceback__, err_msg='Exception ignored in '
+        'a callback of a VM', object=where))
 
 
 def find_library() -> str:

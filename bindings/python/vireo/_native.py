@@ -14,132 +14,6 @@ import re
 from typing import Any
 
 
-class Error(ctypes.Structure):
-    _fields_ = [('code', ctypes.c_int),
-                ('key', ctypes.c_char * 32),
-                ('text', ctypes.c_char * 400)]
-
-
-class Key(ctypes.Structure):
-    _fields_ = [('name', ctypes.c_char_p),
-                ('arg', ctypes.c_char_p),
-                ('value', ctypes.c_char_p),
-                ('summary', ctypes.c_char_p),
-                ('help', ctypes.c_char_p),
-                ('example', ctypes.c_char_p),
-                ('letter', ctypes.c_char),
-                ('repeatable', ctypes.c_bool),
-                ('advanced', ctypes.c_bool)]
-
-
-class End(ctypes.Structure):
-    _fields_ = [('reason', ctypes.c_int),
-                ('status', ctypes.c_int),
-                ('exit_code', ctypes.c_int),
-                ('verdict', ctypes.c_char * 16),
-                ('detail', ctypes.c_char * 1024)]
-
-
-class ExecOptions(ctypes.Structure):
-    _fields_ = [('size', ctypes.c_size_t),
-                ('words', ctypes.POINTER(ctypes.c_char_p)),
-                ('env', ctypes.POINTER(ctypes.c_char_p)),
-                ('dir', ctypes.c_char_p),
-                ('user', ctypes.c_char_p),
-                ('tty', ctypes.c_bool),
-                ('has_in', ctypes.c_bool),
-                ('has_out', ctypes.c_bool),
-                ('has_err', ctypes.c_bool),
-                ('in', ctypes.c_int),
-                ('out', ctypes.c_int),
-                ('err', ctypes.c_int)]
-
-
-class Stat(ctypes.Structure):
-    _fields_ = [('group', ctypes.c_char_p),
-                ('name', ctypes.c_char_p),
-                ('value', ctypes.c_uint64),
-                ('unit', ctypes.c_char_p)]
-
-
-class CheckRow(ctypes.Structure):
-    _fields_ = [('group', ctypes.c_char_p),
-                ('name', ctypes.c_char_p),
-                ('state', ctypes.c_int),
-                ('required', ctypes.c_bool),
-                ('detail', ctypes.c_char_p)]
-
-
-STRUCTS: dict[str, Any] = {
-    'struct vireo_error': Error,
-    'struct vireo_key': Key,
-    'struct vireo_end': End,
-    'struct vireo_exec_options': ExecOptions,
-    'struct vireo_stat': Stat,
-    'struct vireo_check_row': CheckRow,
-}
-
-PROTOTYPES = '''
-const char *vireo_version(void);
-const struct vireo_key *vireo_key_at(size_t index);
-int vireo_config_create(struct vireo_config **out);
-void vireo_config_destroy(struct vireo_config **cfg);
-int vireo_config_set(struct vireo_config *cfg, const char *key,
-    const char *value, struct vireo_error *err);
-const char *vireo_config_get(const struct vireo_config *cfg, const char *key,
-    size_t index);
-bool vireo_config_is_set(const struct vireo_config *cfg, const char *key);
-int vireo_config_parse(struct vireo_config *cfg, const char *json, size_t len,
-    struct vireo_error *err);
-int vireo_config_print(const struct vireo_config *cfg, char **json);
-int vireo_config_set_fd(struct vireo_config *cfg, const char *name, int fd,
-    struct vireo_error *err);
-void vireo_config_set_log(struct vireo_config *cfg, enum vireo_log_level level,
-    void (*fn)(void *ctx, int level, const char *line), void *ctx);
-int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
-    struct vireo_error *err);
-int vireo_start(struct vireo_vm *vm, struct vireo_error *err);
-int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end);
-int vireo_event_fd(const struct vireo_vm *vm);
-int vireo_power_button(struct vireo_vm *vm);
-int vireo_command_signal(struct vireo_vm *vm, int number);
-int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
-    unsigned int rows);
-int vireo_console_visit(struct vireo_vm *vm, int fd);
-const char *vireo_console_path(const struct vireo_vm *vm, size_t index);
-void vireo_stop(struct vireo_vm *vm);
-void vireo_destroy(struct vireo_vm **vm);
-int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
-    const struct vireo_exec_options *options, struct vireo_error *err);
-int vireo_exec_wait(struct vireo_exec *exec, int timeout_ms,
-    struct vireo_end *end);
-int vireo_exec_fd(const struct vireo_exec *exec);
-int vireo_exec_signal(struct vireo_exec *exec, int number);
-int vireo_exec_resize(struct vireo_exec *exec, unsigned int cols,
-    unsigned int rows);
-void vireo_exec_destroy(struct vireo_exec **exec);
-void vireo_console_tail(struct vireo_vm *vm,
-    void (*fn)(void *ctx, const char *line), void *ctx);
-void vireo_stats(struct vireo_vm *vm,
-    void (*fn)(void *ctx, const struct vireo_stat *stat), void *ctx);
-void vireo_registers(struct vireo_vm *vm,
-    void (*fn)(void *ctx, unsigned int cpu, const char *name, uint64_t value),
-    void *ctx);
-void vireo_trace(struct vireo_vm *vm,
-    void (*fn)(void *ctx, const char *line), void *ctx);
-int vireo_disk_check(const char *path,
-    void (*fn)(void *ctx, const struct vireo_stat *stat),
-    void (*problem)(void *ctx, const char *line), void *ctx,
-    struct vireo_error *err);
-int vireo_kernel_choose(char *package, size_t size, const char *name,
-    const char *list, struct vireo_error *err);
-int vireo_kernel_find(char *path, size_t size, const char *name,
-    const char *folder, struct vireo_error *err);
-int vireo_kernel_name(char *name, size_t size, const char *package);
-int vireo_check(const struct vireo_config *cfg,
-    void (*fn)(void *ctx, const struct vireo_check_row *row), void *ctx);
-'''
-
 SCALARS: dict[str, Any] = {
     'void': None, 'bool': ctypes.c_bool, 'char': ctypes.c_char,
     'int': ctypes.c_int, 'unsigned int': ctypes.c_uint,
@@ -150,6 +24,9 @@ SCALARS: dict[str, Any] = {
     'long': ctypes.c_long, 'size_t': ctypes.c_size_t,
     'ssize_t': ctypes.c_ssize_t,
 }
+
+
+STRUCTS: dict[str, Any] = {}  # those that are not opaque, see below
 
 
 def type_of(text: str) -> Any:
@@ -210,3 +87,239 @@ def parse(prototype: str) -> tuple[str, Any, list[Any]]:
     returned, name, inside = match.groups()
     return (name, type_of(returned),
             [parameter(text) for text in split_parameters(inside)])
+
+
+class Error(ctypes.Structure):
+    _fields_ = [('code', ctypes.c_int),
+                ('key', ctypes.c_char * 32),
+                ('text', ctypes.c_char * 400)]
+
+
+class Key(ctypes.Structure):
+    _fields_ = [('name', ctypes.c_char_p),
+                ('arg', ctypes.c_char_p),
+                ('value', ctypes.c_char_p),
+                ('summary', ctypes.c_char_p),
+                ('help', ctypes.c_char_p),
+                ('example', ctypes.c_char_p),
+                ('letter', ctypes.c_char),
+                ('repeatable', ctypes.c_bool),
+                ('advanced', ctypes.c_bool)]
+
+
+class End(ctypes.Structure):
+    _fields_ = [('reason', ctypes.c_int),
+                ('status', ctypes.c_int),
+                ('exit_code', ctypes.c_int),
+                ('verdict', ctypes.c_char * 16),
+                ('detail', ctypes.c_char * 1024)]
+
+
+class ExecOptions(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t),
+                ('words', ctypes.POINTER(ctypes.c_char_p)),
+                ('env', ctypes.POINTER(ctypes.c_char_p)),
+                ('dir', ctypes.c_char_p),
+                ('user', ctypes.c_char_p),
+                ('tty', ctypes.c_bool),
+                ('has_in', ctypes.c_bool),
+                ('has_out', ctypes.c_bool),
+                ('has_err', ctypes.c_bool),
+                ('in', ctypes.c_int),
+                ('out', ctypes.c_int),
+                ('err', ctypes.c_int)]
+
+
+class Stat(ctypes.Structure):
+    _fields_ = [('group', ctypes.c_char_p),
+                ('name', ctypes.c_char_p),
+                ('value', ctypes.c_uint64),
+                ('unit', ctypes.c_char_p)]
+
+
+class CheckRow(ctypes.Structure):
+    _fields_ = [('group', ctypes.c_char_p),
+                ('name', ctypes.c_char_p),
+                ('state', ctypes.c_int),
+                ('required', ctypes.c_bool),
+                ('detail', ctypes.c_char_p)]
+
+
+class Region(ctypes.Structure):
+    _fields_ = [('gpa', ctypes.c_uint64),
+                ('size', ctypes.c_uint64),
+                ('read_only', ctypes.c_bool),
+                ('lent', ctypes.c_bool)]
+
+
+class MemoryMap(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t),
+                ('gpa', ctypes.c_uint64),
+                ('length', ctypes.c_uint64),
+                ('fd', ctypes.c_int),
+                ('offset', ctypes.c_uint64),
+                ('addr', ctypes.c_void_p),
+                ('read_only', ctypes.c_bool)]
+
+
+class Device(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t),
+                ('name', ctypes.c_char_p),
+                ('port', ctypes.c_bool),
+                ('base', ctypes.c_uint64),
+                ('length', ctypes.c_uint64),
+                ('read', parameter('uint64_t (*read)(void *ctx, uint64_t off, '
+                                   'unsigned int len)')),
+                ('write', parameter('void (*write)(void *ctx, uint64_t off, '
+                                    'unsigned int len, uint64_t value)')),
+                ('reset', parameter('void (*reset)(void *ctx)')),
+                ('ctx', ctypes.c_void_p)]
+
+
+class Doorbell(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t),
+                ('fd', ctypes.c_int),
+                ('port', ctypes.c_bool),
+                ('addr', ctypes.c_uint64),
+                ('length', ctypes.c_uint32),
+                ('has_match', ctypes.c_bool),
+                ('match', ctypes.c_uint64)]
+
+
+class Hypercall(ctypes.Structure):
+    _fields_ = [('number', ctypes.c_uint64),
+                ('arg', ctypes.c_uint64 * 6),
+                ('result', ctypes.c_uint64)]
+
+
+class Virtio(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t),
+                ('name', ctypes.c_char_p),
+                ('type', ctypes.c_uint),
+                ('features', ctypes.c_uint64),
+                ('queues', ctypes.c_uint),
+                ('queue_size', ctypes.c_uint),
+                ('config', ctypes.c_void_p),
+                ('config_size', ctypes.c_size_t),
+                ('config_write', parameter('void (*config_write)(void *ctx, '
+                                           'uint32_t off, unsigned int len, '
+                                           'uint64_t value)')),
+                ('ready', parameter('void (*ready)(void *ctx, '
+                                    'uint64_t features)')),
+                ('request', parameter('void (*request)(void *ctx, '
+                                      'struct vireo_request *request)')),
+                ('reset', parameter('void (*reset)(void *ctx)')),
+                ('ctx', ctypes.c_void_p)]
+
+
+STRUCTS.update({
+    'struct vireo_error': Error,
+    'struct vireo_key': Key,
+    'struct vireo_end': End,
+    'struct vireo_exec_options': ExecOptions,
+    'struct vireo_stat': Stat,
+    'struct vireo_check_row': CheckRow,
+    'struct vireo_region': Region,
+    'struct vireo_memory_map': MemoryMap,
+    'struct vireo_device': Device,
+    'struct vireo_doorbell': Doorbell,
+    'struct vireo_hypercall': Hypercall,
+    'struct vireo_virtio': Virtio,
+})
+
+PROTOTYPES = '''
+const char *vireo_version(void);
+const struct vireo_key *vireo_key_at(size_t index);
+int vireo_config_create(struct vireo_config **out);
+void vireo_config_destroy(struct vireo_config **cfg);
+int vireo_config_set(struct vireo_config *cfg, const char *key,
+    const char *value, struct vireo_error *err);
+const char *vireo_config_get(const struct vireo_config *cfg, const char *key,
+    size_t index);
+bool vireo_config_is_set(const struct vireo_config *cfg, const char *key);
+int vireo_config_parse(struct vireo_config *cfg, const char *json, size_t len,
+    struct vireo_error *err);
+int vireo_config_print(const struct vireo_config *cfg, char **json);
+int vireo_config_set_fd(struct vireo_config *cfg, const char *name, int fd,
+    struct vireo_error *err);
+void vireo_config_set_log(struct vireo_config *cfg, enum vireo_log_level level,
+    void (*fn)(void *ctx, int level, const char *line), void *ctx);
+int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
+    struct vireo_error *err);
+int vireo_start(struct vireo_vm *vm, struct vireo_error *err);
+int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end);
+int vireo_event_fd(const struct vireo_vm *vm);
+int vireo_power_button(struct vireo_vm *vm);
+int vireo_command_signal(struct vireo_vm *vm, int number);
+int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
+    unsigned int rows);
+int vireo_console_visit(struct vireo_vm *vm, int fd);
+const char *vireo_console_path(const struct vireo_vm *vm, size_t index);
+void vireo_stop(struct vireo_vm *vm);
+void vireo_destroy(struct vireo_vm **vm);
+int vireo_pause(struct vireo_vm *vm);
+int vireo_resume(struct vireo_vm *vm);
+int vireo_memory_region(struct vireo_vm *vm, size_t index,
+    struct vireo_region *region);
+int vireo_memory_read(struct vireo_vm *vm, uint64_t gpa, void *buf,
+    size_t len);
+int vireo_memory_write(struct vireo_vm *vm, uint64_t gpa, const void *buf,
+    size_t len);
+int vireo_memory_fill(struct vireo_vm *vm, uint64_t gpa, uint8_t byte,
+    uint64_t len);
+int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa, uint64_t len,
+    uint32_t *sum);
+int vireo_config_map_memory(struct vireo_config *cfg,
+    const struct vireo_memory_map *map, struct vireo_error *err);
+int vireo_config_add_device(struct vireo_config *cfg,
+    const struct vireo_device *device, struct vireo_error *err);
+int vireo_config_add_doorbell(struct vireo_config *cfg,
+    const struct vireo_doorbell *doorbell, struct vireo_error *err);
+int vireo_config_add_irq_fd(struct vireo_config *cfg, unsigned int line,
+    int fd, struct vireo_error *err);
+int vireo_irq_set(struct vireo_vm *vm, unsigned int line, bool level);
+int vireo_config_set_hypercall(struct vireo_config *cfg, uint16_t port,
+    void (*fn)(void *ctx, struct vireo_hypercall *call), void *ctx,
+    struct vireo_error *err);
+int vireo_config_add_virtio(struct vireo_config *cfg,
+    const struct vireo_virtio *device, struct vireo_error *err);
+int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device,
+    uint32_t off, const void *bytes, uint32_t len);
+unsigned int vireo_request_queue(const struct vireo_request *request);
+uint64_t vireo_request_readable(const struct vireo_request *request);
+uint64_t vireo_request_writable(const struct vireo_request *request);
+int vireo_request_read(struct vireo_request *request, uint64_t off, void *buf,
+    size_t len);
+int vireo_request_write(struct vireo_request *request, uint64_t off,
+    const void *buf, size_t len);
+void vireo_request_done(struct vireo_request *request, uint64_t written);
+int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
+    const struct vireo_exec_options *options, struct vireo_error *err);
+int vireo_exec_wait(struct vireo_exec *exec, int timeout_ms,
+    struct vireo_end *end);
+int vireo_exec_fd(const struct vireo_exec *exec);
+int vireo_exec_signal(struct vireo_exec *exec, int number);
+int vireo_exec_resize(struct vireo_exec *exec, unsigned int cols,
+    unsigned int rows);
+void vireo_exec_destroy(struct vireo_exec **exec);
+void vireo_console_tail(struct vireo_vm *vm,
+    void (*fn)(void *ctx, const char *line), void *ctx);
+void vireo_stats(struct vireo_vm *vm,
+    void (*fn)(void *ctx, const struct vireo_stat *stat), void *ctx);
+void vireo_registers(struct vireo_vm *vm,
+    void (*fn)(void *ctx, unsigned int cpu, const char *name, uint64_t value),
+    void *ctx);
+void vireo_trace(struct vireo_vm *vm,
+    void (*fn)(void *ctx, const char *line), void *ctx);
+int vireo_disk_check(const char *path,
+    void (*fn)(void *ctx, const struct vireo_stat *stat),
+    void (*problem)(void *ctx, const char *line), void *ctx,
+    struct vireo_error *err);
+int vireo_kernel_choose(char *package, size_t size, const char *name,
+    const char *list, struct vireo_error *err);
+int vireo_kernel_find(char *path, size_t size, const char *name,
+    const char *folder, struct vireo_error *err);
+int vireo_kernel_name(char *name, size_t size, const char *package);
+int vireo_check(const struct vireo_config *cfg,
+    void (*fn)(void *ctx, const struct vireo_check_row *row), void *ctx);
+'''

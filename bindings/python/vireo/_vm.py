@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional, TypeVar
 
 from . import _library, _native
 from ._config import COUNT_MAX, Config, descriptor
+from ._devices import U64
 from ._enums import Code, Reason
 from ._errors import (VireoError, VireoTimeout, bounded, check, decode,
                       new_error)
@@ -48,6 +49,15 @@ class Register:
     cpu: int
     name: str
     value: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """Memory that the guest has in one piece."""
+    gpa: int
+    size: int
+    read_only: bool
+    lent: bool  # by Config.map_memory()
 
 
 def end_of(raw: Any) -> End:
@@ -115,7 +125,7 @@ class Machine:
         error = new_error()
         with config._handle.use() as cfg, config._lock:
             check(lib.vireo_create(ctypes.byref(pointer), cfg, error), error)
-            keep = config._log
+            keep = [config._log, *(kept for _, kept in config._added)]
         self._handle = Handle('VM', pointer, lib.vireo_destroy,
                               keep=keep)
         self._finaliser = weakref.finalize(self, self._handle.finalise)
@@ -146,13 +156,86 @@ class Machine:
 
     def power_button(self) -> None:
         """Asks the guest to shut down. Code.ESTATE: it does not listen."""
-        with self._handle.use() as vm:
+        with self._handle.use(inside=True) as vm:
             check(lib.vireo_power_button(vm))
 
     def stop(self) -> None:
         """Ends it now, whatever the guest does; wait() tells when it has."""
-        with self._handle.use() as vm:
+        with self._handle.use(inside=True) as vm:
             lib.vireo_stop(vm)
+
+    def pause(self) -> None:
+        """Makes the guest stand still: every vCPU is out of it."""
+        with self._handle.use() as vm:
+            check(lib.vireo_pause(vm))
+
+    def resume(self) -> None:
+        """Lets it go on."""
+        with self._handle.use() as vm:
+            check(lib.vireo_resume(vm))
+
+    def memory_regions(self) -> list[Region]:
+        """The guest's memory, by address."""
+        found: list[Region] = []
+        raw = _native.Region()
+        with self._handle.use(inside=True) as vm:
+            while True:
+                code = lib.vireo_memory_region(vm, len(found), raw)
+                if code == Code.EINVAL:
+                    return found
+                check(code)
+                found.append(Region(raw.gpa, raw.size, raw.read_only,
+                                    raw.lent))
+
+    def memory_read(self, gpa: int, size: int) -> bytes:
+        """Guest memory, a copy. Code.EINVAL: not all of it is memory."""
+        bounded(gpa, 0, U64, 'gpa')
+        # Before a buffer of that size is made.
+        if bounded(size, 0, U64, 'a size') > sum(
+                region.size for region in self.memory_regions()):
+            raise VireoError(Code.EINVAL, 'there is less memory than that')
+        buffer = ctypes.create_string_buffer(size)
+        with self._handle.use(inside=True) as vm:
+            check(lib.vireo_memory_read(vm, gpa, buffer, size))
+        return buffer.raw
+
+    def memory_write(self, gpa: int, data: bytes) -> None:
+        """Code.EINVAL: not all of it is memory, or can be written."""
+        raw = bytes(data)
+        bounded(gpa, 0, U64, 'gpa')
+        with self._handle.use(inside=True) as vm:
+            check(lib.vireo_memory_write(vm, gpa, raw, len(raw)))
+
+    def memory_fill(self, gpa: int, size: int, byte: int = 0) -> None:
+        bounded(gpa, 0, U64, 'gpa')
+        bounded(byte, 0, 255, 'a byte')
+        with self._handle.use(inside=True) as vm:
+            check(lib.vireo_memory_fill(vm, gpa, byte,
+                                        bounded(size, 0, U64, 'a size')))
+
+    def memory_checksum(self, gpa: int, size: int) -> int:
+        """A CRC-32C."""
+        found = ctypes.c_uint32()
+        bounded(gpa, 0, U64, 'gpa')
+        with self._handle.use(inside=True) as vm:
+            check(lib.vireo_memory_checksum(
+                vm, gpa, bounded(size, 0, U64, 'a size'), found))
+        return found.value
+
+    def irq_set(self, line: int, level: bool) -> None:
+        """The level of an interrupt line that no other device has."""
+        bounded(line, 0, COUNT_MAX, 'a line')
+        with self._handle.use(inside=True) as vm:
+            check(lib.vireo_irq_set(vm, line, level))
+
+    def virtio_set_config(self, device: int, data: bytes,
+                          off: int = 0) -> None:
+        """Changes a part of a device's configuration space, and tells."""
+        raw = bytes(data)
+        bounded(device, 0, COUNT_MAX, 'a device')
+        bounded(off, 0, COUNT_MAX, 'an offset')
+        with self._handle.use(inside=True) as vm:
+            check(lib.vireo_virtio_set_config(vm, device, off, raw, len(raw)))
 
     def signal(self, number: int) -> None:
         """A signal for the command of key "command"."""
