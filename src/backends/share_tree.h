@@ -7,7 +7,7 @@
 
 #include <dirent.h>
 
-#include "backends/share.h"
+#include "backends/files.h"
 
 /* Which file it is, whatever its name. */
 struct share_key {
@@ -64,6 +64,7 @@ struct share_hidden {
 };
 
 struct share {
+	struct files files;
 	struct share_config cfg;
 	bool root;   /* may give files away */
 	bool stored; /* owners and modes are in attributes */

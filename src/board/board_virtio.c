@@ -305,7 +305,7 @@ static int add_share(struct board *board, unsigned int i,
 	host.loop = board->share_loop[i];
 	r = share_create(&share, &back, err);
 	if (r == 0)
-		r = fs_create(&v, &front, share, &host, err);
+		r = fs_create(&v, &front, share_files(share), &host, err);
 	if (r < 0) {
 		err_blame(err, "share");
 		return r;

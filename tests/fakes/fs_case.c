@@ -38,7 +38,8 @@ static void make(struct fs_case *t, const struct fs_config *cfg)
 	struct virtio *v;
 
 	t->host->s = NULL;
-	assert_int_equal(fs_create(&v, cfg, share, &host, &t->host->err), 0);
+	assert_int_equal(fs_create(&v, cfg, share_files(share), &host,
+				   &t->host->err), 0);
 	front_init(&t->front, v, t->packed != 0);
 	fs_case_run(t);
 }

@@ -466,7 +466,8 @@ static void bad_config(struct stage *t, uint32_t how)
 		must(!s && err.code < 0 && err.text[0]);
 		return;
 	}
-	must(fs_create(&v, &front, s, &host, &err) == -EINVAL && !v);
+	must(fs_create(&v, &front, share_files(s), &host, &err) == -EINVAL);
+	must(!v);
 }
 
 /* The process has no descriptors left. */
@@ -556,7 +557,7 @@ static void create(struct stage *t, uint32_t how)
 	t->locks = front.host_locks;
 	t->nodes = back.nodes;
 	t->node[0] = SHARE_ROOT;
-	must(fs_create(&t->v, &front, t->share, &host, NULL) == 0);
+	must(fs_create(&t->v, &front, share_files(t->share), &host, NULL) == 0);
 	virtio_attach(t->v, &no_transport, NULL);
 }
 

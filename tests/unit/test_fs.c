@@ -53,7 +53,8 @@ static void a_tag_has_1_to_36_bytes(void **state)
 		share_bench_open(t->host, &(struct share_config){ 0 });
 		s = t->host->s;
 		t->host->s = NULL;
-		assert_int_equal(fs_create(&v, &cfg, s, &host, &t->host->err),
+		assert_int_equal(fs_create(&v, &cfg, share_files(s), &host,
+					   &t->host->err),
 				 i == 2 ? 0 : -EINVAL);
 		if (i == 2)
 			assert_int_equal(virtio_config_read(v, 32, 4),

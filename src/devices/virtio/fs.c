@@ -33,7 +33,7 @@ struct fs {
 	enum fs_cache cache;
 	bool may_write_back;
 	bool whole;
-	struct share *share; /* owned */
+	struct files *files; /* owned */
 	struct fs_locks *locks; /* owned; NULL: it has none */
 	struct fs_sync *sync; /* owned */
 
@@ -186,7 +186,7 @@ int64_t fs_put_entry(const struct fs_call *call, int r,
 	out = fs_entry(call, e);
 	if (fs_put(call, 0, &out, sizeof(out)))
 		return sizeof(out);
-	share_forget(call->share, e->node, 1);
+	call->ops->forget(call->files, e->node, 1);
 	return -EIO;
 }
 
@@ -232,7 +232,7 @@ static int64_t init(struct fs *fs, struct fs_call *call)
 		return -EPROTO;
 	if (le32_get(in.major) == FUSE_MAJOR) {
 		flags = le32_get(in.flags) & wanted(fs);
-		share_reset(fs->share);
+		fs->files->ops->reset(fs->files);
 		fs->ready = true;
 		fs->writeback = flags & FUSE_F_WRITEBACK_CACHE;
 		out.max_readahead = in.max_readahead;
@@ -263,7 +263,7 @@ static void forget_many(struct fs_call *call)
 		if (!chain_read(call->chain, head + i * sizeof(one), &one,
 				sizeof(one)))
 			return;
-		share_forget(call->share, le64_get(one.node),
+		call->ops->forget(call->files, le64_get(one.node),
 			     le64_get(one.count));
 	}
 }
@@ -276,7 +276,7 @@ static int64_t forget(struct fs_call *call)
 	if (call->opcode == FUSE_BATCH_FORGET)
 		forget_many(call);
 	else if (call->opcode == FUSE_FORGET && fs_arg(call, &in, sizeof(in)))
-		share_forget(call->share, call->node, le64_get(in.count));
+		call->ops->forget(call->files, call->node, le64_get(in.count));
 	else if (call->opcode == FUSE_INTERRUPT &&
 		 fs_arg(call, &interrupt, sizeof(interrupt)))
 		fs_locks_interrupt(call->locks, le64_get(interrupt.unique));
@@ -338,7 +338,7 @@ static int64_t carry_out(struct fs *fs, struct fs_call *call)
 		return call->chain->in_len >= sizeof(struct fuse_out) ?
 			       init(fs, call) : -EIO;
 	case FUSE_DESTROY:
-		share_reset(fs->share);
+		fs->files->ops->reset(fs->files);
 		fs->ready = false;
 		return 0;
 	}
@@ -351,9 +351,9 @@ static int64_t carry_out(struct fs *fs, struct fs_call *call)
  * claims must be there. */
 static int64_t serve(struct fs *fs, unsigned int n, const struct chain *c)
 {
-	struct fs_call call = { .share = fs->share, .cache = fs->cache,
-				.locks = fs->locks, .sync = fs->sync,
-				.queue = n,
+	struct fs_call call = { .files = fs->files, .ops = fs->files->ops,
+				.cache = fs->cache, .locks = fs->locks,
+				.sync = fs->sync, .queue = n,
 				.writeback = fs->writeback, .chain = c,
 				.text = fs->text };
 	struct fuse_out out = { 0 };
@@ -439,7 +439,7 @@ static void fs_reset(struct virtio *v)
 
 	fs_locks_forget(fs->locks, -1);
 	fs_sync_forget(fs->sync, -1);
-	share_reset(fs->share);
+	fs->files->ops->reset(fs->files);
 	fs->ready = false;
 	fs->writeback = false;
 }
@@ -450,7 +450,7 @@ static void fs_destroy(struct virtio *v)
 
 	fs_locks_destroy(fs->locks);
 	fs_sync_destroy(fs->sync);
-	share_destroy(fs->share);
+	files_destroy(fs->files);
 	virtio_finish(v);
 	free(fs);
 }
@@ -469,7 +469,7 @@ static const struct virtio_ops fs_ops = {
 };
 
 int fs_create(struct virtio **out, const struct fs_config *cfg,
-	      struct share *share, const struct virtio_host *host,
+	      struct files *files, const struct virtio_host *host,
 	      struct err *err)
 {
 	size_t len = strlen(cfg->tag);
@@ -478,7 +478,7 @@ int fs_create(struct virtio **out, const struct fs_config *cfg,
 
 	*out = NULL;
 	if (!fs) {
-		share_destroy(share);
+		files_destroy(files);
 		return fits ? err_set(err, -ENOMEM, "%s: out of memory",
 				      host->id) :
 			      err_set(err, -EINVAL,
@@ -487,14 +487,15 @@ int fs_create(struct virtio **out, const struct fs_config *cfg,
 	}
 	memcpy(fs->tag, cfg->tag, len);
 	fs->cache = cfg->cache;
-	fs->may_write_back = cfg->writeback && !share_read_only(share);
+	fs->may_write_back = cfg->writeback &&
+			     !files->ops->read_only(files);
 	fs->whole = cfg->whole;
-	fs->share = share;
+	fs->files = files;
 	virtio_init(&fs->v, &fs_ops, host, QUEUES, CONFIG_SIZE, 0);
 	if (fs_sync_create(&fs->sync, &fs->v,
 			   cfg->waiters ? cfg->waiters : SYNCERS) < 0 ||
-	    (cfg->host_locks &&
-	     fs_locks_create(&fs->locks, &fs->v, share,
+	    (cfg->host_locks && files->ops->lock &&
+	     fs_locks_create(&fs->locks, &fs->v, files,
 			     cfg->waiters ? cfg->waiters : WAITERS) < 0)) {
 		fs_destroy(&fs->v);
 		return err_set(err, -ENOMEM, "%s: out of memory", host->id);

@@ -10,7 +10,7 @@
 #ifndef VIREO_DEVICES_VIRTIO_FS_H
 #define VIREO_DEVICES_VIRTIO_FS_H
 
-#include "backends/share.h"
+#include "backends/files.h"
 #include "devices/virtio/virtio.h"
 
 #define FS_TAG_MAX    36u
@@ -34,9 +34,9 @@ struct fs_config {
 	bool whole; /* file systems below it are not told apart */
 };
 
-/* Takes over @share, after a failure too. */
+/* Takes over @files, after a failure too. */
 int fs_create(struct virtio **out, const struct fs_config *cfg,
-	      struct share *share, const struct virtio_host *host,
+	      struct files *files, const struct virtio_host *host,
 	      struct err *err);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/share_xattr.h"
 #include "base/num.h"
 #include "devices/virtio/fs_call.h"
 
@@ -28,7 +27,8 @@ int64_t fs_getattr(struct fs_call *call)
 {
 	struct share_attr a;
 
-	return put_attr(call, share_getattr(call->share, call->node, &a), &a);
+	return put_attr(call,
+			call->ops->getattr(call->files, call->node, &a), &a);
 }
 
 /* Both sides number these alike; times are never set in the past of 1970. */
@@ -75,17 +75,18 @@ int64_t fs_setattr(struct fs_call *call)
 	    change.mtime.tv_nsec >= 1000000000)
 		return -EINVAL;
 	return put_attr(call,
-			share_setattr(call->share, call->node,
-				      valid & FUSE_SET_FH ? le64_get(in.fh) : 0,
-				      &change, &a),
+			call->ops->setattr(call->files, call->node,
+					   valid & FUSE_SET_FH ?
+						   le64_get(in.fh) : 0,
+					   &change, &a),
 			&a);
 }
 
 int64_t fs_readlink(struct fs_call *call)
 {
 	char target[LINK_MAX_LEN];
-	int len = share_readlink(call->share, call->node, target,
-				 sizeof(target));
+	int len = call->ops->readlink(call->files, call->node, target,
+				      sizeof(target));
 
 	if (len < 0)
 		return len;
@@ -96,7 +97,7 @@ int64_t fs_statfs(struct fs_call *call)
 {
 	struct statvfs v;
 	struct fuse_statfs_out out = { 0 };
-	int r = share_statfs(call->share, call->node, &v);
+	int r = call->ops->statfs(call->files, call->node, &v);
 
 	if (r < 0)
 		return r;
@@ -125,9 +126,9 @@ int64_t fs_setxattr(struct fs_call *call)
 	size = le32_get(in.size);
 	if (name_len == (size_t)len || (size_t)len - name_len - 1 != size)
 		return -EINVAL;
-	return share_setxattr(call->share, call->node, call->text,
-			      call->text + name_len + 1, size,
-			      (int)le32_get(in.flags));
+	return call->ops->setxattr(call->files, call->node, call->text,
+				   call->text + name_len + 1, size,
+				   (int)le32_get(in.flags));
 }
 
 /* With @size 0 the answer is a number, else the bytes. */
@@ -158,8 +159,8 @@ int64_t fs_getxattr(struct fs_call *call)
 	if (!value)
 		return -ENOMEM;
 	r = put_value(call,
-		      share_getxattr(call->share, call->node, name, value,
-				     size),
+		      call->ops->getxattr(call->files, call->node, name, value,
+					  size),
 		      value, size);
 	free(value);
 	return r;
@@ -174,8 +175,8 @@ int64_t fs_listxattr(struct fs_call *call)
 		return -EINVAL;
 	size = (uint32_t)min_u64(le32_get(in.size), LIST_MAX);
 	return put_value(call,
-			 share_listxattr(call->share, call->node, call->text,
-					 size),
+			 call->ops->listxattr(call->files, call->node,
+					      call->text, size),
 			 call->text, size);
 }
 
@@ -185,5 +186,5 @@ int64_t fs_removexattr(struct fs_call *call)
 
 	if (!name)
 		return -EINVAL;
-	return share_removexattr(call->share, call->node, name);
+	return call->ops->removexattr(call->files, call->node, name);
 }

@@ -17,7 +17,8 @@ struct fs_locks;
 struct fs_sync;
 
 struct fs_call {
-	struct share *share;
+	struct files *files;
+	const struct files_ops *ops; /* its */
 	struct fs_locks *locks; /* NULL: they are the guest's own business */
 	struct fs_sync *sync;
 	unsigned int queue;

@@ -41,14 +41,14 @@ int64_t fs_open(struct fs_call *call)
 
 	if (!fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
-	r = share_open(call->share, call->node,
-		       flags_for(call, le32_get(in.flags)), &handle);
+	r = call->ops->open(call->files, call->node,
+			    flags_for(call, le32_get(in.flags)), &handle);
 	if (r < 0)
 		return r;
 	out = opened(call, handle);
 	if (fs_put(call, 0, &out, sizeof(out)))
 		return sizeof(out);
-	share_close(call->share, handle);
+	call->ops->close(call->files, handle);
 	return -EIO;
 }
 
@@ -61,26 +61,25 @@ int64_t fs_make(struct fs_call *call)
 		struct fuse_open_out open;
 	} out;
 	struct share_entry e;
+	struct share_how how;
 	uint64_t handle;
 	int r;
 
 	if (!name || !fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
-	r = share_open_new(call->share, call->node, name,
-			   (struct share_how){
-				   .user = call->user,
-				   .flags = flags_for(call, le32_get(in.flags)),
-				   .mode = le32_get(in.mode),
-			   },
-			   &e, &handle);
+	how = (struct share_how){ call->user,
+				  flags_for(call, le32_get(in.flags)),
+				  le32_get(in.mode) };
+	r = call->ops->open_new(call->files, call->node, name, how, &e,
+				&handle);
 	if (r < 0)
 		return r;
 	out.entry = fs_entry(call, &e);
 	out.open = opened(call, handle);
 	if (fs_put(call, 0, &out, sizeof(out)))
 		return sizeof(out);
-	share_close(call->share, handle);
-	share_forget(call->share, e.node, 1);
+	call->ops->close(call->files, handle);
+	call->ops->forget(call->files, e.node, 1);
 	return -EIO;
 }
 
@@ -100,8 +99,8 @@ int64_t fs_read(struct fs_call *call)
 		     QUEUE_IOV_MAX);
 	if (n < 0)
 		return -EIO;
-	return share_read(call->share, le64_get(in.fh), iov, n,
-			  le64_get(in.off));
+	return call->ops->read(call->files, le64_get(in.fh), iov, n,
+			       le64_get(in.off));
 }
 
 int64_t fs_write(struct fs_call *call)
@@ -124,10 +123,11 @@ int64_t fs_write(struct fs_call *call)
 	if (n < 0)
 		return -EIO;
 	r = le32_get(in.read_flags) & FUSE_WRITE_KILL_SETID ?
-		    share_drop_privilege(call->share, le64_get(in.fh)) : 0;
+		    call->ops->drop_privilege(call->files,
+					      le64_get(in.fh)) : 0;
 	if (r == 0)
-		r = share_write(call->share, le64_get(in.fh), iov, n,
-				le64_get(in.off));
+		r = call->ops->write(call->files, le64_get(in.fh), iov, n,
+				     le64_get(in.off));
 	if (r < 0)
 		return r;
 	out.size = le32_put((uint32_t)r);
@@ -144,7 +144,7 @@ int64_t fs_flush(struct fs_call *call)
 	if (fs_arg(call, &in, sizeof(in)))
 		fs_unlock(call, le64_get(in.head.fh), le64_get(in.owner),
 			  false);
-	return share_flush(call->share, le64_get(in.head.fh));
+	return call->ops->flush(call->files, le64_get(in.head.fh));
 }
 
 int64_t fs_release(struct fs_call *call)
@@ -158,7 +158,7 @@ int64_t fs_release(struct fs_call *call)
 	    fs_arg(call, &in, sizeof(in)))
 		fs_unlock(call, le64_get(in.head.fh), le64_get(in.owner),
 			  true);
-	r = share_close(call->share, le64_get(in.head.fh));
+	r = call->ops->close(call->files, le64_get(in.head.fh));
 	fs_locks_try(call->locks);
 	return r;
 }
@@ -169,8 +169,8 @@ int64_t fs_fsync(struct fs_call *call)
 
 	if (!fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
-	return share_sync(call->share, le64_get(in.fh),
-			  le32_get(in.flags) & FUSE_SYNC_DATA_ONLY);
+	return call->ops->sync(call->files, le64_get(in.fh),
+			       le32_get(in.flags) & FUSE_SYNC_DATA_ONLY);
 }
 
 int64_t fs_fallocate(struct fs_call *call)
@@ -179,9 +179,9 @@ int64_t fs_fallocate(struct fs_call *call)
 
 	if (!fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
-	return share_allocate(call->share, le64_get(in.fh),
-			      (int)(le32_get(in.mode) & INT32_MAX),
-			      le64_get(in.off), le64_get(in.len));
+	return call->ops->allocate(call->files, le64_get(in.fh),
+				   (int)(le32_get(in.mode) & INT32_MAX),
+				   le64_get(in.off), le64_get(in.len));
 }
 
 int64_t fs_lseek(struct fs_call *call)
@@ -192,8 +192,9 @@ int64_t fs_lseek(struct fs_call *call)
 
 	if (!fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
-	r = share_seek(call->share, le64_get(in.fh), (int64_t)le64_get(in.off),
-		       (int)(le32_get(in.whence) & INT32_MAX));
+	r = call->ops->seek(call->files, le64_get(in.fh),
+			    (int64_t)le64_get(in.off),
+			    (int)(le32_get(in.whence) & INT32_MAX));
 	if (r < 0)
 		return r;
 	out.off = le64_put((uint64_t)r);
@@ -208,9 +209,9 @@ int64_t fs_copy(struct fs_call *call)
 
 	if (!fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
-	r = share_copy(call->share, le64_get(in.fh), le64_get(in.off),
-		       le64_get(in.to_fh), le64_get(in.to_off),
-		       le64_get(in.len));
+	r = call->ops->copy(call->files, le64_get(in.fh), le64_get(in.off),
+			    le64_get(in.to_fh), le64_get(in.to_off),
+			    le64_get(in.len));
 	if (r < 0)
 		return r;
 	out.size = le32_put((uint32_t)r);

@@ -15,14 +15,14 @@ int64_t fs_opendir(struct fs_call *call)
 					       0),
 	};
 	uint64_t handle;
-	int r = share_open_folder(call->share, call->node, &handle);
+	int r = call->ops->open_folder(call->files, call->node, &handle);
 
 	if (r < 0)
 		return r;
 	out.fh = le64_put(handle);
 	if (fs_put(call, 0, &out, sizeof(out)))
 		return sizeof(out);
-	share_close(call->share, handle);
+	call->ops->close(call->files, handle);
 	return -EIO;
 }
 
@@ -51,7 +51,7 @@ static bool put_plus(const struct fs_call *call, size_t at, uint64_t handle,
 	struct share_entry e;
 
 	if (strcmp(name, ".") && strcmp(name, "..") &&
-	    share_lookup_in(call->share, handle, name, &e) == 0)
+	    call->ops->lookup_in(call->files, handle, name, &e) == 0)
 		out = fs_entry(call, &e);
 	return fs_put(call, at, &out, sizeof(out));
 }
@@ -70,7 +70,7 @@ static int64_t list(struct fs_call *call, bool plus)
 	room = min_u64(le32_get(in.size), fs_room(call));
 	handle = le64_get(in.fh);
 	at = le64_get(in.off);
-	while ((r = share_read_folder(call->share, handle, at, &d)) > 0) {
+	while ((r = call->ops->read_folder(call->files, handle, at, &d)) > 0) {
 		size_t len = strnlen(d.name, SHARE_NAME_MAX);
 		size_t need = extra + align_up(sizeof(struct fuse_dirent) + len,
 					       8);

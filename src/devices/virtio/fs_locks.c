@@ -23,7 +23,7 @@ struct waiter {
 
 struct fs_locks {
 	struct virtio *v;
-	struct share *share;
+	struct files *files;
 	struct loop_source *timer;
 	bool soon; /* it comes as soon as it can: not to be put off */
 	unsigned int most;
@@ -73,7 +73,7 @@ static void on_timer(void *ctx, uint32_t events)
 	pthread_mutex_lock(&l->lock);
 	l->soon = false;
 	while (l->running && *at) {
-		int r = share_lock(l->share, &(*at)->lock);
+		int r = l->files->ops->lock(l->files, &(*at)->lock);
 
 		if (r == -EAGAIN) {
 			at = &(*at)->next;
@@ -89,7 +89,7 @@ static void on_timer(void *ctx, uint32_t events)
 /* ---- life ---- */
 
 int fs_locks_create(struct fs_locks **out, struct virtio *v,
-		    struct share *share, unsigned int most)
+		    struct files *files, unsigned int most)
 {
 	struct fs_locks *l = calloc(1, sizeof(*l));
 	int r;
@@ -98,7 +98,7 @@ int fs_locks_create(struct fs_locks **out, struct virtio *v,
 	if (!l)
 		return -ENOMEM;
 	l->v = v;
-	l->share = share;
+	l->files = files;
 	l->most = most;
 	pthread_mutex_init(&l->lock, NULL);
 	r = loop_add_timer(&l->timer, v->loop, on_timer, l);
@@ -175,7 +175,7 @@ void fs_locks_interrupt(struct fs_locks *l, uint64_t unique)
 		at = &(*at)->next;
 	if (*at) {
 		answer(l, *at, -EINTR);
-		share_lock_give_up(l->share, &(*at)->lock);
+		l->files->ops->lock_give_up(l->files, &(*at)->lock);
 		leave(l, at);
 	}
 	pthread_mutex_unlock(&l->lock);
@@ -235,7 +235,7 @@ int64_t fs_getlk(struct fs_call *call)
 		return -ENOSYS;
 	if (!fs_arg(call, &in, sizeof(in)) || !decode(&lk, &in))
 		return -EINVAL;
-	r = share_lock_test(call->share, &lk);
+	r = call->ops->lock_test(call->files, &lk);
 	if (r < 0)
 		return r;
 	out.lk.start = le64_put(lk.start);
@@ -255,11 +255,11 @@ int64_t fs_setlk(struct fs_call *call)
 	if (!fs_arg(call, &in, sizeof(in)) || !decode(&lk, &in))
 		return -EINVAL;
 	lk.waits = call->opcode == FUSE_SETLKW;
-	r = share_lock(call->share, &lk);
+	r = call->ops->lock(call->files, &lk);
 	if (r == -EAGAIN && lk.waits) {
 		r = wait_for(call, &lk);
 		if (r != FS_LATER)
-			share_lock_give_up(call->share, &lk);
+			call->ops->lock_give_up(call->files, &lk);
 		return r;
 	}
 	if (lk.type != F_WRLCK)
@@ -272,6 +272,6 @@ void fs_unlock(struct fs_call *call, uint64_t handle, uint64_t owner,
 {
 	if (!call->locks)
 		return;
-	share_lock_drop(call->share, handle, owner, whole);
+	call->ops->lock_drop(call->files, handle, owner, whole);
 	fs_locks_try(call->locks);
 }

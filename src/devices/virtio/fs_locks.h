@@ -14,11 +14,11 @@
 #include "devices/virtio/virtio.h"
 
 struct fs_locks;
-struct share;
+struct files;
 
-/* @share outlives it. @most: that wait. */
+/* @files outlives it. @most: that wait. */
 int fs_locks_create(struct fs_locks **out, struct virtio *v,
-		    struct share *share, unsigned int most);
+		    struct files *files, unsigned int most);
 /* NULL is accepted, here and below. */
 void fs_locks_destroy(struct fs_locks *l);
 /* Between the two nothing is tried; those that wait go on waiting. */

@@ -15,7 +15,7 @@ int64_t fs_lookup(struct fs_call *call)
 
 	if (!name)
 		return -EINVAL;
-	r = share_lookup(call->share, call->node, name, &e);
+	r = call->ops->lookup(call->files, call->node, name, &e);
 	if (r == -ENOENT && call->cache != FS_CACHE_NONE) {
 		memset(&e, 0, sizeof(e));
 		r = 0;
@@ -31,8 +31,8 @@ int64_t fs_symlink(struct fs_call *call)
 	if (!fs_two_names(call, 0, &name, &target))
 		return -EINVAL;
 	return fs_put_entry(call,
-			    share_symlink(call->share, call->node, name, target,
-					  &call->user, &e),
+			    call->ops->symlink(call->files, call->node, name,
+					       target, &call->user, &e),
 			    &e);
 }
 
@@ -45,8 +45,9 @@ int64_t fs_mknod(struct fs_call *call)
 	if (!name || !fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
 	return fs_put_entry(call,
-			    share_mknod(call->share, call->node, name,
-					le32_get(in.mode), &call->user, &e),
+			    call->ops->mknod(call->files, call->node, name,
+					     le32_get(in.mode), &call->user,
+					     &e),
 			    &e);
 }
 
@@ -59,8 +60,9 @@ int64_t fs_mkdir(struct fs_call *call)
 	if (!name || !fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
 	return fs_put_entry(call,
-			    share_mkdir(call->share, call->node, name,
-					le32_get(in.mode), &call->user, &e),
+			    call->ops->mkdir(call->files, call->node, name,
+					     le32_get(in.mode), &call->user,
+					     &e),
 			    &e);
 }
 
@@ -70,7 +72,7 @@ static int64_t remove_name(struct fs_call *call, bool folder)
 
 	if (!name)
 		return -EINVAL;
-	return share_remove(call->share, call->node, name, folder);
+	return call->ops->remove(call->files, call->node, name, folder);
 }
 
 int64_t fs_unlink(struct fs_call *call)
@@ -90,7 +92,8 @@ static int64_t rename_to(struct fs_call *call, size_t skip, uint64_t folder,
 
 	if (!fs_two_names(call, skip, &from, &to))
 		return -EINVAL;
-	return share_rename(call->share, call->node, from, folder, to, flags);
+	return call->ops->rename(call->files, call->node, from, folder, to,
+				 flags);
 }
 
 int64_t fs_rename(struct fs_call *call)
@@ -121,7 +124,7 @@ int64_t fs_link(struct fs_call *call)
 	if (!name || !fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
 	return fs_put_entry(call,
-			    share_link(call->share, le64_get(in.node),
-				       call->node, name, &e),
+			    call->ops->link(call->files, le64_get(in.node),
+					    call->node, name, &e),
 			    &e);
 }

@@ -223,9 +223,9 @@ int64_t fs_syncfs(struct fs_call *call)
 {
 	int fd, r;
 
-	if (share_read_only(call->share))
+	if (!call->ops->open_to_sync || call->ops->read_only(call->files))
 		return 0;
-	fd = share_open_to_sync(call->share, call->node);
+	fd = call->ops->open_to_sync(call->files, call->node);
 	if (fd < 0)
 		return fd;
 	if (wait_for(call, fd))
