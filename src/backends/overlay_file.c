@@ -257,29 +257,13 @@ int overlay_file_open(struct overlay_file *f, const char *path, uint64_t size,
 	return r;
 }
 
-static int open_nameless(const char *dir)
-{
-	int fd = open(dir, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	char *path;
-
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
-		return fd < 0 ? -errno : fd;
-	if (asprintf(&path, "%s/vireo-overlay-XXXXXX", dir) < 0)
-		return -ENOMEM;
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	free(path);
-	return fd < 0 ? -errno : fd;
-}
-
 int overlay_file_temporary(struct overlay_file *f, const char *dir,
 			   uint64_t size, struct err *err)
 {
 	int r;
 
 	*f = (struct overlay_file){ .fd = -1, .temporary = true };
-	f->fd = open_nameless(dir);
+	f->fd = fd_open_nameless(dir);
 	if (f->fd < 0) {
 		r = f->fd;
 		f->fd = -1;

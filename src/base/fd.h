@@ -32,6 +32,10 @@ ssize_t fd_read(int fd, void *buf, size_t len);
 int fd_read_file(uint8_t **out, size_t *len, const char *path, size_t max,
 		 struct err *err);
 
+/* A new file in the directory @dir that has no name, so that nothing is left of
+ * it; or -errno. */
+int fd_open_nameless(const char *dir);
+
 /* A non-blocking eventfd, or -errno. */
 int fd_event_create(void);
 /* Adds one; a saturated counter is not an error. */
