@@ -26,6 +26,12 @@ LOADS = {  # what guest_load is told: name, unit, bar
 }
 SHARE_LOADS = {'read': 'a file of 1 GiB over the share',
                'find': 'find over 50,000 files in the share'}
+LAYER_LOADS = {'true': 'the whole of vireo run -- /bin/true',
+               'new': 'a new file of 64 MiB',
+               'many': 'tar: 1,000 small files',
+               'append': '100 lines to files of 8 MiB',
+               'move': 'a folder of 500 files moved',
+               'find_files': 'find over 5,000 files'}
 WAYS = {'out': 'guest to host', 'in': 'host to guest'}
 
 
@@ -240,8 +246,22 @@ def bench_share(args, _):
         show_times(loads, load, load + ' cpu')
 
 
-def show_times(table, row, cpu):
-    others = [c for c in table.columns(row) if 'QEMU' in c]
+def bench_layer(args, _):
+    """A command's throwaway layer: in its guest or in the file server."""
+    table = Table()
+    for r in records(args, 'layer-host', '--rounds', str(args.device_rounds),
+                     kernel='boot/bzImage'):
+        if r['what'] == 'END' or r['what'] == 'TELL':
+            scale = 1 if r['what'] == 'END' else 1e-3
+            table.add(r['key'], r['vm'], float(r['value']) * scale)
+            table.add(r['key'] + ' cpu', r['vm'], r['cpu'])
+    for load, text in LAYER_LOADS.items():
+        print(f'\n(o) {text}')
+        show_times(table, load, load + ' cpu', 'in the guest')
+
+
+def show_times(table, row, cpu, word='QEMU'):
+    others = [c for c in table.columns(row) if word in c]
     print(f'  {"":30}{"s":>10}{"min-max":>14}{"cpu s":>10}', end='')
     for other in others:
         print(f'{"x " + other:>26}', end='')

@@ -10,6 +10,7 @@
  *	                  are the bytes of all of them, in this order
  *	root=TAG          the share that is the root; read-only below, with a
  *	                  throwaway layer above
+ *	layer=server      the share is such a layer itself: none is made here
  *	image=SERIAL TYPE in its place a virtio disk, and its file system
  *	volume=TAG DIR    a share, mounted at DIR
  *	net=INTERFACE...  see net.c

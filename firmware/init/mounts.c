@@ -144,24 +144,48 @@ static int mount_image(const char *image)
 	return mount(path, "/below", image + n + 1, MS_RDONLY, "");
 }
 
-int mount_root(const struct conf *conf, const char **what)
+/* An image or a share, with a layer above it. */
+static int mount_below(const struct conf *conf, const char **what)
 {
-	const char *tag = conf_get(conf, "root");
 	const char *image = conf_get(conf, "image");
 	int r = make_dir("/below");
 
-	*what = "the root";
 	if (!r)
 		r = make_dir("/layer");
-	if (!r)
-		r = make_dir("/root");
 	if (!r && !conf->direct)
 		r = *image ? mount_image(image) :
-			     mount(tag, "/below", "virtiofs", MS_RDONLY, "");
+			     mount(conf_get(conf, "root"), "/below", "virtiofs",
+				   MS_RDONLY, "");
 	if (r)
 		return r;
 	*what = "the layer above the root";
-	r = mount_overlay(conf->direct);
+	return mount_overlay(conf->direct);
+}
+
+/* It may be there already, as the kernel has mounted it. */
+static int mount_layer(const struct conf *conf)
+{
+	int r;
+
+	if (!conf->direct)
+		return mount(conf_get(conf, "root"), "/root", "virtiofs", 0, "");
+	r = mount("", "/below", "", MS_REMOUNT, "");
+	if (!r)
+		r = mount("/below", "/root", "", MS_MOVE, "");
+	if (!r)
+		r = (int)SYS3(unlinkat, AT_CWD, "/root/" FOLDER, AT_REMOVEDIR);
+	return r;
+}
+
+int mount_root(const struct conf *conf, const char **what)
+{
+	int r = make_dir("/root");
+
+	*what = "the root";
+	if (!r && *conf_get(conf, "layer"))
+		r = mount_layer(conf);
+	else if (!r)
+		r = mount_below(conf, what);
 	if (!r) {
 		*what = "/dev, /proc, /sys and /run";
 		r = move_basics();

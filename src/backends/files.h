@@ -14,7 +14,13 @@
 struct files;
 struct share_lock;
 
+/* Of share_change.set: set-id bits and capabilities go as well. */
+#define FILES_SET_DROP 256u
+
 struct files_ops {
+	/* It takes set-id bits and capabilities from a file that is given away
+	 * by itself, and knows FILES_SET_DROP: the guest need not look. */
+	bool drops_privilege;
 	void (*destroy)(struct files *f);
 	void (*reset)(struct files *f);
 	bool (*read_only)(struct files *f);
@@ -56,6 +62,7 @@ struct files_ops {
 	int64_t (*write)(struct files *f, uint64_t handle,
 			 const struct iovec *iov, int count, uint64_t off);
 	int (*drop_privilege)(struct files *f, uint64_t handle);
+	/* NULL: nothing waits, so nobody need ask. */
 	int (*flush)(struct files *f, uint64_t handle);
 	int (*sync)(struct files *f, uint64_t handle, bool data_only);
 	int (*allocate)(struct files *f, uint64_t handle, int mode,

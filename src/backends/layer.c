@@ -88,8 +88,11 @@ static int layer_getattr(struct files *f, uint64_t node, struct share_attr *out)
 	return 0;
 }
 
-static void set_access(struct layer_node *n, const struct share_change *c)
+static void set_access(struct layer *l, struct layer_node *n,
+		       const struct share_change *c)
 {
+	if (c->set & (SHARE_SET_UID | SHARE_SET_GID | FILES_SET_DROP))
+		layer_drop_setid(l, n);
 	if (c->set & SHARE_SET_MODE)
 		n->mode = (n->mode & S_IFMT) | (c->mode & 07777u);
 	if (c->set & SHARE_SET_UID)
@@ -122,7 +125,7 @@ static int layer_setattr(struct files *f, uint64_t node, uint64_t handle,
 		    S_ISDIR(n->mode) ? -EISDIR : -EINVAL;
 	if (r < 0)
 		return r;
-	set_access(n, c);
+	set_access(l, n, c);
 	set_times(n, c);
 	n->ctime = layer_now();
 	layer_node_attr(n, out);
@@ -168,6 +171,7 @@ static int layer_statfs(struct files *f, uint64_t node, struct statvfs *out)
 /* ---- what there is ---- */
 
 static const struct files_ops ops = {
+	.drops_privilege = true,
 	.destroy = layer_destroy,
 	.reset = layer_reset,
 	.read_only = layer_read_only,
@@ -189,8 +193,6 @@ static const struct files_ops ops = {
 	.read = layer_read,
 	.write = layer_write,
 	.drop_privilege = layer_drop_privilege,
-	.flush = layer_flush,
-	.sync = layer_sync,
 	.allocate = layer_allocate,
 	.seek = layer_seek,
 	.copy = layer_copy,

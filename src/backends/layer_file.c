@@ -22,13 +22,6 @@ static int check_type(uint32_t mode)
 	       S_ISLNK(mode) ? -ELOOP : -EPERM;
 }
 
-static void drop_setid(struct layer_node *n)
-{
-	n->mode &= ~(uint32_t)S_ISUID;
-	if (n->mode & S_IXGRP)
-		n->mode &= ~(uint32_t)S_ISGID;
-}
-
 static int truncate_now(struct layer *l, uint64_t node)
 {
 	struct layer_node *n;
@@ -39,7 +32,7 @@ static int truncate_now(struct layer *l, uint64_t node)
 	if (r == 0)
 		r = layer_data_resize(l, n, 0);
 	if (r == 0)
-		drop_setid(n);
+		layer_drop_setid(l, n);
 	return r;
 }
 
@@ -165,23 +158,13 @@ int64_t layer_write(struct files *f, uint64_t handle, const struct iovec *iov,
 
 int layer_drop_privilege(struct files *f, uint64_t handle)
 {
+	struct layer *l = to_layer(f);
 	struct layer_handle *h;
-	int r = to_write(to_layer(f), handle, &h);
+	int r = to_write(l, handle, &h);
 
 	if (r == 0)
-		drop_setid(h->node);
+		layer_drop_setid(l, h->node);
 	return r;
-}
-
-/* Whatever would get to the host's disk, nobody reads it there. */
-int layer_flush(struct files *f, uint64_t handle)
-{
-	return layer_handle(to_layer(f), handle) ? 0 : -EBADF;
-}
-
-int layer_sync(struct files *f, uint64_t handle, bool data_only)
-{
-	return layer_flush(f, handle);
 }
 
 /* ---- room, holes, copies ---- */

@@ -41,8 +41,6 @@ int64_t layer_read(struct files *f, uint64_t handle, const struct iovec *iov,
 int64_t layer_write(struct files *f, uint64_t handle, const struct iovec *iov,
 		    int count, uint64_t off);
 int layer_drop_privilege(struct files *f, uint64_t handle);
-int layer_flush(struct files *f, uint64_t handle);
-int layer_sync(struct files *f, uint64_t handle, bool data_only);
 int layer_allocate(struct files *f, uint64_t handle, int mode, uint64_t off,
 		   uint64_t len);
 int64_t layer_seek(struct files *f, uint64_t handle, int64_t off, int whence);

@@ -3,14 +3,13 @@
 #include "backends/layer_store.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/falloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "backends/file_io.h"
 #include "base/fd.h"
 #include "base/num.h"
 
@@ -44,7 +43,7 @@ int layer_store_open(struct layer_store *st, const char *dir, uint64_t size,
 	if (fd < 0)
 		return err_set(err, fd,
 			       "a throwaway layer: making a temporary file in "
-			       "%s: %s",
+			       "%s: %s; use layer=guest",
 			       dir, strerror(-fd));
 	st->blocks_max = (size ? size : half_of_free(fd)) / LAYER_BLOCK;
 	return 0;
@@ -97,26 +96,6 @@ int layer_store_take(struct layer_store *st, uint32_t *chunk)
 	return 0;
 }
 
-/* Not every file system makes holes. */
-static int clear(struct layer_store *st, uint64_t off, uint32_t len)
-{
-	static const uint8_t zeros[LAYER_BLOCK];
-
-	if (fallocate(st->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		      (off_t)off, len) == 0)
-		return 0;
-	while (len) {
-		ssize_t n = pwrite(st->fd, zeros,
-				   min_u64(len, sizeof(zeros)), (off_t)off);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		off += n > 0 ? (uint64_t)n : 0;
-		len -= n > 0 ? (uint32_t)n : 0;
-	}
-	return 0;
-}
-
 unsigned int layer_store_blocks(const struct layer_store *st, uint32_t chunk)
 {
 	return (unsigned int)__builtin_popcount(st->written[chunk]);
@@ -142,7 +121,7 @@ static void forget_bits(struct layer_store *st, uint32_t chunk, uint16_t bits)
 void layer_store_give(struct layer_store *st, uint32_t chunk)
 {
 	if (st->written[chunk] &&
-	    clear(st, place_of(chunk, 0), LAYER_CHUNK) < 0)
+	    file_zero(st->fd, place_of(chunk, 0), LAYER_CHUNK, true) < 0)
 		return;
 	forget_bits(st, chunk, ALL_BLOCKS);
 	st->spare[st->spares++] = chunk;
@@ -156,7 +135,7 @@ int layer_store_clear(struct layer_store *st, uint32_t chunk, uint32_t from,
 	int r = 0;
 
 	if (from < to && st->written[chunk] & bits_of(from, to))
-		r = clear(st, place_of(chunk, from), to - from);
+		r = file_zero(st->fd, place_of(chunk, from), to - from, true);
 	if (r == 0 && whole < end)
 		forget_bits(st, chunk, bits_of(whole, end));
 	return r;

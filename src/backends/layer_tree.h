@@ -193,5 +193,7 @@ void layer_data_drop(struct layer *l, struct layer_node *n);
 /* ---- attributes (layer_xattr.c) ---- */
 
 void layer_xattrs_drop(struct layer *l, struct layer_node *n);
+/* Set-id bits and capabilities of a file go. */
+void layer_drop_setid(struct layer *l, struct layer_node *n);
 
 #endif

@@ -49,6 +49,19 @@ void layer_xattrs_drop(struct layer *l, struct layer_node *n)
 		drop(l, &n->xattr);
 }
 
+void layer_drop_setid(struct layer *l, struct layer_node *n)
+{
+	struct layer_xattr **capability = find(n, "security.capability");
+
+	if (S_ISDIR(n->mode))
+		return;
+	n->mode &= ~(uint32_t)S_ISUID;
+	if (n->mode & S_IXGRP)
+		n->mode &= ~(uint32_t)S_ISGID;
+	if (*capability)
+		drop(l, capability);
+}
+
 /* In place of one of that name. */
 static int put(struct layer *l, struct layer_node *n, const char *name,
 	       const void *value, size_t size)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/layer.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
@@ -19,7 +20,7 @@
 #include "devices/virtio/rng.h"
 #include "devices/virtio/vsock.h"
 
-#define TMP_DIR "/var/tmp" /* for overlay=tmp: a file without a name */
+#define TMP_DIR "/var/tmp" /* for overlay=tmp and layers: without a name */
 
 /* The name of a device in messages; lives as long as the board. */
 static const char *name_device(struct board *board, const char *kind,
@@ -269,6 +270,21 @@ static int add_net(struct board *board, unsigned int i, board_attach_fn attach,
 
 /* ---- shares ---- */
 
+/* Perhaps below a layer. */
+static int open_share(const struct config_share *c,
+		      const struct share_config *cfg, struct files **out,
+		      struct err *err)
+{
+	const struct layer_config layer = { .dir = TMP_DIR };
+	struct share *share;
+	int r = share_create(&share, cfg, err);
+
+	if (r < 0)
+		return r;
+	*out = share_files(share);
+	return c->layer ? layer_create(out, &layer, share, err) : 0;
+}
+
 /* Each has a thread of its own: it may wait long for the host's files. */
 static int add_share(struct board *board, unsigned int i,
 		     board_attach_fn attach, struct err *err)
@@ -279,7 +295,7 @@ static int add_share(struct board *board, unsigned int i,
 	const char *hidden[CONFIG_MAX_HIDDEN];
 	const struct share_config back = {
 		.path = c->path,
-		.read_only = c->read_only,
+		.read_only = c->read_only || c->layer,
 		.owners = (enum share_owners)c->owners,
 		.hidden = hidden,
 		.hidden_count = c->hidden,
@@ -293,7 +309,7 @@ static int add_share(struct board *board, unsigned int i,
 		.host_locks = c->host_locks,
 		.whole = c->whole,
 	};
-	struct share *share;
+	struct files *files;
 	struct virtio *v;
 	int r;
 
@@ -303,9 +319,9 @@ static int add_share(struct board *board, unsigned int i,
 	if (r < 0)
 		return r;
 	host.loop = board->share_loop[i];
-	r = share_create(&share, &back, err);
+	r = open_share(c, &back, &files, err);
 	if (r == 0)
-		r = fs_create(&v, &front, share_files(share), &host, err);
+		r = fs_create(&v, &front, files, &host, err);
 	if (r < 0) {
 		err_blame(err, "share");
 		return r;

@@ -112,6 +112,17 @@ int config_parse_initramfs(struct config *c, const char *v, struct err *e)
 	return r;
 }
 
+int config_parse_layer(struct config *c, const char *v, struct err *e)
+{
+	static const char *const words[] = { "auto", "guest", "server" };
+	int choice = 0;
+	int r = parse_choice(&choice, v, words, 3, e);
+
+	if (!r)
+		c->command.layer = (enum config_layer)choice;
+	return r;
+}
+
 int config_parse_out(struct config *c, const char *v, struct err *e)
 {
 	return parse_text(c->command.out, sizeof(c->command.out), v, "out", e);

@@ -29,6 +29,7 @@ struct config_share {
 	bool writeback;
 	bool own_files; /* vireo's own are in it, see board.h */
 	bool whole; /* other file systems below it look like parts of it */
+	bool layer; /* what the guest changes is thrown away: see layer.h */
 	unsigned int hidden;
 	char hide[CONFIG_MAX_HIDDEN][256]; /* below path */
 };
@@ -55,6 +56,13 @@ struct config_volume {
 /* Does the kernel of a command VM get one? */
 enum config_initramfs { INITRAMFS_AUTO, INITRAMFS_ALWAYS, INITRAMFS_NEVER };
 
+/* Where what a command changes of its root is kept until it is thrown away. */
+enum config_layer {
+	LAYER_AUTO,
+	LAYER_GUEST,  /* in the guest's memory, by its overlayfs */
+	LAYER_SERVER, /* by us, which a root that is an image cannot have */
+};
+
 /* What a command VM runs, and as whom. */
 struct config_command {
 	struct config_texts args; /* none: there is no command */
@@ -66,6 +74,7 @@ struct config_command {
 	char init[256]; /* the guest's own first process; "": ours */
 	char rootfs[CONFIG_PATH_MAX]; /* "": / */
 	enum config_initramfs initramfs;
+	enum config_layer layer;
 	char out[CONFIG_PATH_MAX];    /* at /out; "": none */
 	char cache[1024]; /* modules/..., kernels/...; "": nowhere */
 	unsigned int hidden;

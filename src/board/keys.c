@@ -278,6 +278,18 @@ static const struct key keys[] = {
 	    .example = "--rootfs debian -- cat /etc/os-release",
 	    .advanced = true },
 	  config_parse_rootfs },
+	{ { .name = "layer",
+	    .arg = "auto|guest|server",
+	    .value = "auto",
+	    .summary = "where changes of the command's root are kept",
+	    .help = "They are thrown away at the end. guest: in the guest's "
+		    "memory, by its kernel's overlayfs. server: by vireo, in "
+		    "its memory and a file without a name in /var/tmp: the "
+		    "guest needs no memory for it, and its kernel no "
+		    "overlayfs. A root that is an image has it in the guest.",
+	    .advanced = true,
+	    .example = "--layer server -- make" },
+	  config_parse_layer },
 	{ { .name = "init",
 	    .arg = "PATH",
 	    .summary = "the guest's own first process, not a command",

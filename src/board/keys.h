@@ -53,6 +53,7 @@ int config_parse_volume(struct config *c, const char *v, struct err *e);
 int config_parse_cache(struct config *c, const char *v, struct err *e);
 int config_parse_init(struct config *c, const char *v, struct err *e);
 int config_parse_initramfs(struct config *c, const char *v, struct err *e);
+int config_parse_layer(struct config *c, const char *v, struct err *e);
 int config_parse_out(struct config *c, const char *v, struct err *e);
 int config_parse_hide(struct config *c, const char *v, struct err *e);
 int config_parse_vsock(struct config *c, const char *v, struct err *e);

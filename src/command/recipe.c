@@ -58,6 +58,12 @@ static void add_texts(struct conf *conf, const char *key,
 		add(conf, key, t->bytes + at);
 }
 
+/* Is the layer above the root the guest's business? */
+static bool guest_layers(const struct config_command *c)
+{
+	return c->layer != LAYER_SERVER || root_image_is_one(c->rootfs);
+}
+
 /* ---- shares ---- */
 
 static struct config_share *new_share(struct config *cfg, const char *path,
@@ -96,6 +102,9 @@ static int attach_root(struct config *cfg, struct conf *conf, const char *type,
 	if (c->hidden)
 		return err_set_key(err, -EINVAL, "hide",
 				   "a root that is an image has no names yet");
+	if (c->layer == LAYER_SERVER)
+		return err_set_key(err, -EINVAL, "layer",
+				   "a root that is an image has it in the guest");
 	if (cfg->disks == CONFIG_MAX_DISKS)
 		return err_set_key(err, -EINVAL, "rootfs",
 				   "more than %d disks with the root's",
@@ -118,7 +127,9 @@ static int share_root(struct config *cfg, struct conf *conf, bool direct,
 
 	if (!s)
 		return -EINVAL;
-	s->read_only = true;
+	s->layer = !guest_layers(c);
+	s->read_only = !s->layer;
+	s->writeback = s->layer;
 	s->cache = CACHE_ALWAYS;
 	s->whole = true;
 	s->own_files = direct;
@@ -127,6 +138,8 @@ static int share_root(struct config *cfg, struct conf *conf, bool direct,
 	for (unsigned int i = 0; i < c->hidden; i++)
 		hide(s, c->hide[i]);
 	add(conf, "root", ROOT_TAG);
+	if (s->layer)
+		add(conf, "layer", "server");
 	return 0;
 }
 
@@ -175,20 +188,27 @@ static int share_volumes(struct config *cfg, struct conf *conf, struct err *err)
 static int find_drivers(struct modules *m, const struct config *cfg,
 			const char *dir, const char *type, struct err *err)
 {
-	const char *const names[] = {
+	const char *names[9] = {
 		cfg->transport == TRANSPORT_PCI ? "virtio_pci" : "virtio_mmio",
-		"virtiofs", "overlay", "vmw_vsock_virtio_transport",
-		"virtio_net", "virtio_blk", "virtio-rng",
-		"crc32c_generic", type, /* which asks for it by its work */
+		"virtiofs", "vmw_vsock_virtio_transport",
 	};
-	size_t count = 4;
+	size_t count = 3;
 	int r;
 
 	*m = (struct modules){ 0 };
 	if (!*dir)
 		return 0;
-	if (cfg->nets || cfg->disks || cfg->rng)
-		count = sizeof(names) / sizeof(*names) - (type ? 0 : 2);
+	if (guest_layers(&cfg->command))
+		names[count++] = "overlay";
+	if (cfg->nets || cfg->disks || cfg->rng) {
+		names[count++] = "virtio_net";
+		names[count++] = "virtio_blk";
+		names[count++] = "virtio-rng";
+	}
+	if (type) {
+		names[count++] = "crc32c_generic"; /* its work's, unasked */
+		names[count++] = type;
+	}
 	r = module_cache_find(m, cfg->command.cache, dir, names, count, err);
 	return r < 0 ? err_wrap(err, "kernel modules") : 0;
 }

@@ -14,6 +14,7 @@
 #include "driver_ring.h"
 #include "fuzz_fs_ask.h"
 #include "fuzz_fs_host.h"
+#include "fuzz_fs_layer.h"
 #include "fuzz_loop.h"
 
 #define QUEUES	  2
@@ -27,6 +28,7 @@
 #define WAITERS	  3u
 #define HANDLES	  9u
 #define OWN_TEXT  "nobody may change this"
+#define LAYER	  12u /* bits of the first byte; they are no cache mode */
 
 struct stage {
 	struct fuzz_input in;
@@ -34,6 +36,7 @@ struct stage {
 	struct driver_ring ring[QUEUES];
 	struct virtio *v;
 	struct share *share;   /* the device's */
+	struct layer *layer;   /* above it, perhaps */
 	unsigned int nodes;    /* it may have */
 	uint64_t node[KNOWN];  /* from answers; the first is the root */
 	uint64_t handle[KNOWN];
@@ -160,11 +163,16 @@ static void check_answer(struct stage *t, uint32_t opcode, uint32_t len,
 }
 
 /* Everybody's children are counted, and every way up ends at the root. */
-static void check_nodes(const struct share *s)
+static void check_nodes(const struct share *s, const struct layer *l)
 {
 	static uint32_t children[1024];
 
 	memset(children, 0, sizeof(children));
+	for (uint32_t i = 0; l && i < l->nodes.size; i++)
+		for (const struct layer_link *k = l->nodes.slot[i]; k;
+		     k = k->next)
+			if (layer_node_at(k)->is_below)
+				children[(uint32_t)layer_node_at(k)->id - 1]++;
 	must(s->slots <= ARRAY_SIZE(children));
 	for (uint32_t i = 0; i < s->slots; i++) {
 		const struct share_node *n = s->slot[i], *up = n;
@@ -241,9 +249,11 @@ static void check_share(const struct stage *t)
 		must(!is_forbidden(st.st_ino));
 	}
 	must(open == s->handles_open && open <= HANDLES);
-	check_nodes(s);
+	check_nodes(s, t->layer);
 	check_locks(s);
 	check_own(s);
+	if (t->layer)
+		layer_check(t->layer);
 }
 
 /* ---- steps ---- */
@@ -466,6 +476,14 @@ static void bad_config(struct stage *t, uint32_t how)
 		must(!s && err.code < 0 && err.text[0]);
 		return;
 	}
+	if (how & 32) {
+		const struct layer_config layer = { .dir = "/dev/null/x" };
+		struct files *files;
+
+		must(layer_create(&files, &layer, s, &err) == -ENOTDIR);
+		must(!files);
+		return;
+	}
 	must(fs_create(&v, &front, share_files(s), &host, &err) == -EINVAL);
 	must(!v);
 }
@@ -525,14 +543,31 @@ static void step(struct stage *t)
 	}
 }
 
+/* What the device has: the share, or a layer above it. */
+static struct files *add_layer(struct stage *t, uint32_t how)
+{
+	const struct layer_config cfg = {
+		.dir = base, .size = how & 16 ? 0 : LAYER_SIZE,
+		.memory = LAYER_MEMORY, .handles = LAYER_HANDLES,
+	};
+	struct files *files;
+
+	if ((how & LAYER) != LAYER)
+		return share_files(t->share);
+	must(layer_create(&files, &cfg, t->share, NULL) == 0);
+	t->layer = to_layer(files);
+	return files;
+}
+
 static void create(struct stage *t, uint32_t how)
 {
 	static const char *const hide[] = { "h", "d/hidden", "none/x" };
 	static const struct own_file own = { "init", 0755, OWN_TEXT,
 					     sizeof(OWN_TEXT) - 1 };
 	struct rlimit limit, less;
+	const bool layer = (how & LAYER) == LAYER;
 	const struct share_config back = {
-		.path = tree_path(), .read_only = how & 1,
+		.path = tree_path(), .read_only = layer || how & 1,
 		.owners = how & 32 ? SHARE_OWNERS_STORED : SHARE_OWNERS_AUTO,
 		.hidden = hide, .hidden_count = ARRAY_SIZE(hide),
 		.nodes = how & 2 ? 1024 : NODES, .handles = HANDLES,
@@ -554,10 +589,11 @@ static void create(struct stage *t, uint32_t how)
 	must(share_is_kernels(t->share->proc_fd) && share_is_kernels(-1));
 	must(!share_is_kernels(tree_fd)); /* nothing is mounted below it */
 	host_power(!(how & 32));
-	t->locks = front.host_locks;
+	t->locks = front.host_locks && !layer;
 	t->nodes = back.nodes;
 	t->node[0] = SHARE_ROOT;
-	must(fs_create(&t->v, &front, share_files(t->share), &host, NULL) == 0);
+	must(fs_create(&t->v, &front, add_layer(t, how), &host,
+		       NULL) == 0);
 	virtio_attach(t->v, &no_transport, NULL);
 }
 

@@ -56,10 +56,11 @@ static uint64_t number_of(const uint64_t *known, uint32_t i)
 	return i == UINT8_MAX ? UINT64_MAX : i - 2 * KNOWN;
 }
 
+/* Those from 0xe000 on are the beginnings of 8 KiB, up to 62 MiB. */
 static uint64_t offset_of(uint32_t a)
 {
 	if (a < 0xfff0)
-		return a;
+		return a < 0xe000 ? a : (uint64_t)(a - 0xe000) << 13;
 	return a & 1 ? UINT64_MAX - (a & 14) : INT64_MAX - (a & 14);
 }
 

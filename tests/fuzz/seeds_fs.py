@@ -4,6 +4,7 @@
 # the server and the device
 READ_ONLY, LARGE, NO_CACHE, CACHE, WRITEBACK, STORED, LOCKS, OWN = (
     1, 2, 4, 8, 16, 32, 64, 128)
+LAYER = NO_CACHE | CACHE
 # what is negotiated
 PACKED, EVENT, INDIRECT, RING_RESET = 1, 2, 4, 8
 # shapes of a request
@@ -316,6 +317,57 @@ def contents():
         ask(RELEASEDIR, handle=1) + ask(READDIR, handle=1, b=99)
 
 
+def layers():
+    def far(chunk):
+        return 0xE000 + 8 * chunk
+
+    def write(handle, at, size=9):
+        return ask(WRITE, handle=handle, a=at, b=size)
+
+    yield "chunks", LOOK + ask(OPEN, 1, a=O_RDWR) + \
+        ask(CREATE, name=NEW, a=O_RDWR, b=0o600) + ask(OPEN, 3, a=O_RDWR) + \
+        write(1, 3, 60000) + write(1, 30000, 60000) + write(2, far(70)) + \
+        write(2, far(3), 60000) + write(2, far(3) + 7, 60000) + \
+        write(2, far(900)) + write(3, far(2)) + \
+        b"".join(ask(READ, handle=h, a=at, b=60000)
+                 for h in (1, 2, 3) for at in (0, 9, far(2), far(70))) + \
+        b"".join(ask(LSEEK, handle=h, a=at, b=how) for h in (1, 2, 3)
+                 for at in (0, far(4), far(60)) for how in (3, 4)) + \
+        ask(COPY, handle=2, other=1, a=far(3), b=9000) + \
+        ask(COPY, handle=3, other=2, b=15000) + \
+        ask(FALLOCATE, handle=2, a=far(3) + 1, b=60000, other=RAW + 3) + \
+        ask(FALLOCATE, handle=2, a=100, b=far(500), other=RAW + 3) + \
+        ask(FALLOCATE, handle=3, a=2, b=3, other=RAW + 3) + \
+        ask(FALLOCATE, handle=3, b=far(1), other=RAW + 16) + \
+        ask(FALLOCATE, handle=1, a=10, b=20, other=RAW + 16) + \
+        ask(FALLOCATE, handle=1, b=far(40)) + write(1, far(20)) + \
+        ask(SETATTR, 1, a=8, b=far(1)) + ask(SETATTR, 1, a=8, b=99) + \
+        ask(READ, handle=1, b=60000) + ask(SETATTR, 1, a=8, b=far(3)) + \
+        ask(SETATTR, 3, a=8, b=1) + write(3, far(1)) + \
+        ask(UNLINK, name=NEW) + ask(RELEASE, handle=2) + ask(OPEN, 1, a=0o1002)
+    yield "many-chunks", START + impossible(32 + 3) + b"".join(
+        ask(CREATE, name=NEW + n, a=O_RDWR, b=0o600) for n in range(2)) + \
+        b"".join(write(1 + n % 2, far(n * 2)) for n in range(140)) + \
+        b"".join(write(1, far(n), 60000) for n in range(30)) + \
+        ask(STATFS) + b"".join(ask(UNLINK, name=NEW + n) for n in range(2))
+    listing = b"".join(
+        ask(op, handle=h, a=at, b=size) for op in (READDIR, READDIRPLUS)
+        for h in (1, 2) for at, size in (
+            (0, 4096), (0, 200), (1, 200), (3, 100), (2, 4096), (5, 4096),
+            (0xFFFF, 99), (0xFFFE, 4096), (0, 4096)))
+    yield "merged", LOOK + ask(OPENDIR) + ask(OPENDIR, 2) + \
+        ask(READDIR, handle=1, b=100) + ask(UNLINK, name=S) + \
+        ask(READDIR, handle=1, a=2, b=4096) + ask(MKDIR, name=NEW, a=0o755) + \
+        ask(MKDIR, 2, NEW, 0o755) + ask(SYMLINK, name=NEW2, name2=OUTSIDE) + \
+        listing + ask(OPENDIR, 4) + \
+        b"".join(ask(READDIR, handle=3, a=n, b=200) for n in range(4)) + \
+        ask(RMDIR, name=D) + ask(RENAME, name=D, name2=NEW3, other=ROOT) + \
+        listing + ask(RMDIR, 2, NEW) + ask(UNLINK, 2, B) + \
+        ask(RMDIR, name=NEW3) + ask(RMDIR, name=NEW) + listing + \
+        ask(OPENDIR, 2) + ask(READDIR, handle=3, b=99) + \
+        ask(READDIR, handle=RAW + 9)
+
+
 def session():
     yield "before", ask(LOOKUP) + ask(GETATTR) + ask(FORGET) + ask(DESTROY) + \
         ask(INTERRUPT) + ask(BATCH_FORGET, b=3) + ask(63) + \
@@ -422,6 +474,10 @@ def seeds():
                 continue
             out[f"{label}-{name}"] = bytes((how, INDIRECT | RING_RESET)) + \
                 program
+    for _, name, program in programs + [("", *seed) for seed in layers()]:
+        if name not in ("locks", "waits", "host-locks"):
+            more = WRITEBACK if name in ("open", "data", "merged") else LARGE
+            out["layer-" + name] = bytes((LAYER | more, INDIRECT | RING_RESET)) + program
     for features, label in ((PACKED | RING_RESET, "packed"),
                             (PACKED | INDIRECT | EVENT, "table")):
         for _, name, program in programs:

@@ -57,6 +57,18 @@ static void variables_have_a_name_and_a_value(void **state)
 	assert_all_refused(cfg, "env", bad, ARRAY_SIZE(bad));
 }
 
+static void a_layer_is_one_of_three(void **state)
+{
+	struct config *cfg = *state;
+
+	assert_int_equal(cfg->command.layer, LAYER_AUTO);
+	assert_taken(cfg, "layer", "server");
+	assert_int_equal(cfg->command.layer, LAYER_SERVER);
+	assert_taken(cfg, "layer", "guest");
+	assert_int_equal(cfg->command.layer, LAYER_GUEST);
+	assert_refused(cfg, "layer", "host", "auto");
+}
+
 static void users_are_numbers(void **state)
 {
 	static const struct row bad[] = {
@@ -176,6 +188,7 @@ int main(void)
 		CONFIG_TEST(the_first_word_is_not_empty),
 		CONFIG_TEST(words_have_a_bound_together),
 		CONFIG_TEST(variables_have_a_name_and_a_value),
+		CONFIG_TEST(a_layer_is_one_of_three),
 		CONFIG_TEST(users_are_numbers),
 		CONFIG_TEST(volumes_are_two_paths),
 		CONFIG_TEST(paths_in_the_guest_are_absolute),

@@ -255,20 +255,39 @@ static void many_pieces_of_memory_are_one_request(void **state)
 	layer_shut(t, h);
 }
 
-static void flush_and_sync_only_ask_whether_it_is_open(void **state)
+static void privilege_goes_when_the_guest_says_so_or_gives_a_file_away(
+	void **state)
 {
+	struct share_change c = { .set = SHARE_SET_MODE, .mode = 06755 };
 	struct layer_bench *t = *state;
+	struct share_attr a;
+	uint64_t node;
 	int64_t h;
 
 	layer_bench_begin(t);
 	h = layer_try_open(t, "f", O_RDWR | O_CREAT);
-	assert_int_equal(t->ops->flush(t->f, (uint64_t)h), 0);
-	assert_int_equal(t->ops->sync(t->f, (uint64_t)h, false), 0);
+	node = layer_get(t, "f");
+	assert_int_equal(t->ops->setxattr(t->f, node, "security.capability",
+					  "c", 1, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		c.set = SHARE_SET_MODE;
+		assert_int_equal(t->ops->setattr(t->f, node, 0, &c, &a), 0);
+		assert_int_equal(a.stx.stx_mode, S_IFREG | 06755);
+		c.set = i ? SHARE_SET_UID : FILES_SET_DROP;
+		if (i == 2)
+			assert_int_equal(t->ops->drop_privilege(t->f,
+								(uint64_t)h),
+					 0);
+		else
+			assert_int_equal(t->ops->setattr(t->f, node, 0, &c,
+							 &a), 0);
+		assert_int_equal(layer_stat(t, "f").stx_mode, S_IFREG | 0755);
+		assert_int_equal(t->ops->getxattr(t->f, node,
+						  "security.capability", NULL,
+						  0), -ENODATA);
+	}
 	layer_shut(t, h);
-	assert_int_equal(t->ops->flush(t->f, (uint64_t)h), -EBADF);
-	assert_int_equal(t->ops->sync(t->f, (uint64_t)h, true), -EBADF);
-	assert_int_equal(t->ops->close(t->f, (uint64_t)h), -EBADF);
-	assert_int_equal(t->ops->close(t->f, 0), -EBADF);
+	assert_int_equal(t->ops->drop_privilege(t->f, (uint64_t)h), -EBADF);
 }
 
 /* ---- listings ---- */
@@ -414,7 +433,8 @@ int main(void)
 		CASE(copies_and_appends_go_where_they_should),
 		CASE(a_new_file_may_be_there_already),
 		CASE(many_pieces_of_memory_are_one_request),
-		CASE(flush_and_sync_only_ask_whether_it_is_open),
+		CASE(
+			privilege_goes_when_the_guest_says_so_or_gives_a_file_away),
 		CASE(a_merged_listing_has_every_name_once),
 		CASE(a_listing_goes_on_while_its_folder_changes),
 		CASE(entries_can_be_looked_up_by_their_folder),

@@ -207,6 +207,8 @@ static uint32_t wanted(const struct fs *fs)
 		flags |= FUSE_F_CACHE_SYMLINKS;
 	if (!fs->whole)
 		flags |= FUSE_F_SUBMOUNTS;
+	if (fs->files->ops->drops_privilege)
+		flags |= FUSE_F_KILL_PRIVILEGE;
 	if (fs->may_write_back)
 		flags |= FUSE_F_WRITEBACK_CACHE;
 	if (fs->locks)

@@ -25,7 +25,9 @@ struct fuse_setattr_in {
 	le32 unused2;
 };
 
-#define FUSE_SET_FH 64u /* of valid; the others are SHARE_SET_* below */
+/* Of valid; the others are SHARE_SET_* below. */
+#define FUSE_SET_FH   64u
+#define FUSE_SET_DROP 2048u /* FATTR_KILL_SUIDGID */
 
 struct fuse_mknod_in {
 	le32 mode;

@@ -56,6 +56,8 @@ static unsigned int decode_set(uint32_t valid)
 		set |= SHARE_SET_ATIME_NOW;
 	if (valid & 256u)
 		set |= SHARE_SET_MTIME_NOW;
+	if (valid & FUSE_SET_DROP)
+		set |= FILES_SET_DROP;
 	return set;
 }
 

@@ -144,6 +144,8 @@ int64_t fs_flush(struct fs_call *call)
 	if (fs_arg(call, &in, sizeof(in)))
 		fs_unlock(call, le64_get(in.head.fh), le64_get(in.owner),
 			  false);
+	if (!call->ops->flush)
+		return -ENOSYS; /* which it is told once, and asks no more */
 	return call->ops->flush(call->files, le64_get(in.head.fh));
 }
 
@@ -169,6 +171,8 @@ int64_t fs_fsync(struct fs_call *call)
 
 	if (!fs_arg(call, &in, sizeof(in)))
 		return -EINVAL;
+	if (!call->ops->sync)
+		return -ENOSYS;
 	return call->ops->sync(call->files, le64_get(in.fh),
 			       le32_get(in.flags) & FUSE_SYNC_DATA_ONLY);
 }

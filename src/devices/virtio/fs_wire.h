@@ -72,6 +72,7 @@ enum fuse_opcode {
 #define FUSE_F_MAX_PAGES        (1u << 22)
 #define FUSE_F_CACHE_SYMLINKS   (1u << 23)
 #define FUSE_F_SUBMOUNTS        (1u << 27)
+#define FUSE_F_KILL_PRIVILEGE   (1u << 28) /* ..._HANDLE_KILLPRIV_V2 */
 
 #define FUSE_OPEN_DIRECT_IO  (1u << 0) /* FOPEN_... */
 #define FUSE_OPEN_KEEP_CACHE (1u << 1)
