@@ -61,6 +61,7 @@ enum vireo_code {
 	VIREO_EHOST = -3,  /* the host lacks something: KVM, memory, a file */
 	VIREO_ESTATE = -4, /* not possible in the VM's present state */
 	VIREO_ETIME = -5,  /* the time given to a wait is over */
+	VIREO_ETRAP = -6,  /* a sandbox's guest was stopped by a trap */
 };
 
 /* What a call has to say of its failure. */
@@ -584,6 +585,167 @@ VIREO_API int vireo_disk_check(const char *path,
 					  const struct vireo_stat *stat),
 			       void (*problem)(void *ctx, const char *line),
 			       void *ctx, struct vireo_error *err);
+
+/* ---- bare sandboxes: a function in a VM without a kernel ---- */
+
+/*
+ * A sandbox runs functions of a static, freestanding ELF program, or plain
+ * machine code, on the unprivileged side of a VM in which there is nothing
+ * else: no kernel, no devices, no interrupts. It sees its own memory, and what
+ * a call hands it. Its header, sandbox.h, tells what there is; one command
+ * builds it:
+ *
+ *   cc -O2 -o filter.elf filter.c $(pkg-config --cflags --libs vireo-sandbox)
+ *
+ * A function that can be called has this type; it returns the length of its
+ * output, or anything else to say that there is none (VIREO_TRAP_RESULT):
+ *
+ *   long f(const void *in, size_t in_len, void *out, size_t out_cap);
+ *
+ *   struct vireo_sandbox_options options = { .size = sizeof(options),
+ *                                            .path = "filter.elf" };
+ *   struct vireo_sandbox_call call = { .size = sizeof(call),
+ *                                      .function = "f", .timeout_us = 10000,
+ *                                      .in = text, .in_len = strlen(text),
+ *                                      .out = reply, .out_cap = 4096 };
+ *   struct vireo_sandbox_trap trap;
+ *   struct vireo_sandbox *sb;
+ *
+ *   if (vireo_sandbox_create(&sb, &options, &err) == 0) {
+ *           if (vireo_sandbox_call(sb, &call, &trap, &err) == VIREO_ETRAP)
+ *                   puts(trap.text);
+ *           vireo_sandbox_destroy(&sb);
+ *   }
+ *
+ * Threads: a call runs the guest on the caller's thread. A sandbox belongs to
+ * one thread at a time, whichever; another one that comes meanwhile, and a
+ * callback that calls into its own sandbox, get VIREO_ESTATE. Any number of
+ * sandboxes may run at once. During a call the thread's own signals are
+ * delivered as ever; a handler must not leave by longjmp(), nor may a callback.
+ * A child of fork() can only destroy what it has inherited.
+ */
+struct vireo_sandbox;
+
+/* Zeroes and NULL are the defaults; size is sizeof(struct
+ * vireo_sandbox_options). Read by vireo_sandbox_create() only. */
+struct vireo_sandbox_options {
+	size_t size;
+	const void *image; /* the program, image_len bytes; or else ... */
+	size_t image_len;
+	const char *path; /* ... its file: 64 MiB at most */
+	bool flat;        /* it is plain machine code, loaded at 0x10000 */
+	uint64_t memory;  /* bytes of the guest's, 4 KiB-1 GiB; 0: 16 MiB */
+	uint64_t stack;   /* bytes of it for the stack; 0: 64 KiB */
+	uint64_t buffer;  /* bytes, largest input and output; 0: 1 MiB. Twice
+			   * that is taken off memory; the heap has the rest */
+	uint64_t max_hypercalls; /* in one call; 0: any number */
+	bool has_kvm;            /* the descriptor below is given */
+	int kvm;                 /* an open /dev/kvm; duplicated at once */
+};
+
+/*
+ * Makes a sandbox from a program and reads all of it; nothing runs yet. No page
+ * is both writable and executable, and none is where the program has none:
+ * below 64 KiB and around the stack, either, an access is a fault. On failure
+ * *out is NULL and nothing is left open. VIREO_EINVAL: an option; VIREO_EIMAGE:
+ * the program; VIREO_EHOST: KVM or memory.
+ */
+VIREO_API int
+vireo_sandbox_create(struct vireo_sandbox **out,
+		     const struct vireo_sandbox_options *options,
+		     struct vireo_error *err);
+
+/*
+ * A hypercall of the guest's: what it passed, copied, and room for an answer.
+ * Both belong to the library and are gone when @fn returns; they do not change
+ * meanwhile, and the room holds zeros. Returns the bytes of the answer, or a
+ * negative number; the guest gets that number.
+ */
+typedef int64_t vireo_sandbox_fn(void *ctx, const void *in, size_t in_len,
+				 void *out, size_t out_cap);
+
+/*
+ * Lets the guest call @fn by @number, 0-63, on the thread of the call; NULL:
+ * not any more. It may do anything but call into its sandbox. VIREO_EINVAL: the
+ * number; VIREO_ESTATE: during a call.
+ */
+VIREO_API int vireo_sandbox_register(struct vireo_sandbox *sb,
+				     unsigned int number, vireo_sandbox_fn *fn,
+				     void *ctx);
+
+/* Zeroes are the defaults; size is sizeof(struct vireo_sandbox_call). in and
+ * out may be one buffer. */
+struct vireo_sandbox_call {
+	size_t size;
+	const char *function; /* NULL: where the program begins */
+	const void *in;       /* NULL when in_len is 0 */
+	size_t in_len;        /* bytes; at most the option buffer */
+	void *out;            /* NULL when out_cap is 0 */
+	size_t out_cap;       /* bytes; of more than the option buffer, that */
+	uint64_t timeout_us;  /* the call may take so long; 0: for ever */
+	size_t out_len;       /* the answer: bytes that are in out; 0 on
+			       * failure */
+};
+
+enum vireo_trap_reason {
+	VIREO_TRAP_FAULT = 1, /* an exception: vector, error_code, address */
+	VIREO_TRAP_SYSCALL,   /* a system call: there is no kernel */
+	VIREO_TRAP_DEADLINE,  /* timeout_us are over */
+	VIREO_TRAP_HYPERCALL, /* number: is not registered; or address: a buffer
+			       * of it is not the guest's, or too large */
+	VIREO_TRAP_LIMIT,     /* more than max_hypercalls */
+	VIREO_TRAP_RESULT,    /* it returned value, more than out_cap */
+	VIREO_TRAP_MACHINE,   /* KVM cannot run this guest any further */
+};
+
+struct vireo_sandbox_trap {
+	enum vireo_trap_reason reason;
+	unsigned int vector; /* FAULT: 0 #DE, 6 #UD, 13 #GP, 14 #PF, ... */
+	uint64_t error_code; /* FAULT: as the CPU gives it */
+	uint64_t address;    /* FAULT, a #PF: what could not be accessed */
+	uint64_t number;     /* HYPERCALL */
+	uint64_t value;      /* RESULT */
+	/* the guest's registers, where it was stopped */
+	uint64_t rip, rsp, rflags, rax, rbx, rcx, rdx, rsi, rdi, rbp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	char text[200]; /* one line, "page fault at f+0x12: write to 0x0" */
+};
+
+/*
+ * Calls a function: copies the input in, runs the guest on this thread until
+ * the function returns, copies the output out. Memory and floating-point state
+ * stay as the call leaves them: the next call finds them, unless a
+ * vireo_sandbox_reset() comes first.
+ *
+ * 0, and call->out_len; VIREO_ETRAP: the guest was stopped, *trap (NULL is
+ * allowed) says by what and where, and the sandbox needs a reset. VIREO_EINVAL:
+ * no such function, or too much input; VIREO_ESTATE: it is in a call, or needs
+ * a reset, or is a parent process'; VIREO_EHOST: KVM failed, or there are no
+ * more timers.
+ */
+VIREO_API int vireo_sandbox_call(struct vireo_sandbox *sb,
+				 struct vireo_sandbox_call *call,
+				 struct vireo_sandbox_trap *trap,
+				 struct vireo_error *err);
+
+/*
+ * Takes memory and registers back to what they were before the first call; only
+ * pages that were written are copied. What is registered stays. VIREO_ESTATE:
+ * during a call, or in a child process; VIREO_EHOST: KVM failed, and the
+ * sandbox can only be destroyed.
+ */
+VIREO_API int vireo_sandbox_reset(struct vireo_sandbox *sb,
+				  struct vireo_error *err);
+
+/* The guest's memory, [address, address + len) of its addresses, into @buf: to
+ * look at it after a trap. VIREO_EINVAL: it is not all the guest's;
+ * VIREO_ESTATE: during a call, or in a child process. */
+VIREO_API int vireo_sandbox_read(struct vireo_sandbox *sb, uint64_t address,
+				 void *buf, size_t len);
+
+/* Frees it, and sets *sb to NULL. 0; VIREO_ESTATE, and nothing happens: during
+ * a call. NULL is allowed. */
+VIREO_API int vireo_sandbox_destroy(struct vireo_sandbox **sb);
 
 /* ---- kernels by name ---- */
 

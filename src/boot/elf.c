@@ -172,7 +172,7 @@ int elf_open(struct elf *elf, const uint8_t *image, size_t len, struct err *err)
 		if (phdr_at(elf, i).type == PT_INTERP)
 			return err_set(err, -ENOEXEC,
 				       "an ELF program with an interpreter: "
-				       "not a kernel");
+				       "neither a kernel nor freestanding");
 	return 0;
 }
 
