@@ -179,16 +179,16 @@ static int load_symbols(struct sandbox_image *out, const struct elf *elf,
 	uint64_t off = le64_at(table + 24), size = le64_at(table + 32);
 	uint64_t str = le64_at(strings + 24), str_size = le64_at(strings + 32);
 
-	if (!range_ok(off, size, elf->len) ||
-	    !range_ok(str, str_size, elf->len))
-		return err_set(err, -ENOEXEC,
-			       "truncated ELF file: its symbols lie past its "
-			       "end");
 	if (size / SYM_SIZE > SANDBOX_SYMBOLS_MAX)
 		return err_set(err, -ENOEXEC,
 			       "an ELF file with %" PRIu64 " symbols: at most "
 			       "%u are supported", size / SYM_SIZE,
 			       SANDBOX_SYMBOLS_MAX);
+	if (!range_ok(off, size, elf->len) ||
+	    !range_ok(str, str_size, elf->len))
+		return err_set(err, -ENOEXEC,
+			       "truncated ELF file: its symbols lie past its "
+			       "end");
 	out->symbol = calloc(size / SYM_SIZE + 1, sizeof(*out->symbol));
 	out->names = malloc(str_size + 1);
 	if (!out->symbol || !out->names)
@@ -205,7 +205,7 @@ static int find_symbols(struct sandbox_image *out, const struct elf *elf,
 {
 	uint64_t off = le64_at(elf->image + 40);
 	unsigned int count = le16_at(elf->image + 60);
-	const uint8_t *sh = elf->image + off;
+	const uint8_t *sh;
 
 	if (!off || !count)
 		return 0;
@@ -215,6 +215,7 @@ static int find_symbols(struct sandbox_image *out, const struct elf *elf,
 		return err_set(err, -ENOEXEC,
 			       "damaged ELF file: its table of %u sections",
 			       count);
+	sh = elf->image + off;
 	for (unsigned int i = 0; i < count; i++) {
 		const uint8_t *table = sh + (size_t)i * SHDR_SIZE;
 		uint32_t link = le32_at(table + 40);

@@ -22,6 +22,7 @@ import seeds_http  # noqa: E402
 import seeds_nic  # noqa: E402
 import seeds_queue  # noqa: E402
 import seeds_remains  # noqa: E402
+import seeds_sandbox  # noqa: E402
 import seeds_slirp  # noqa: E402
 import seeds_virtio_mmio  # noqa: E402
 import seeds_virtio_pci  # noqa: E402
@@ -265,6 +266,7 @@ def main():
         ("nic", seeds_nic.seeds()),
         ("overlay", seeds_disk.overlay_seeds()),
         ("remains", seeds_remains.seeds()),
+        ("sandbox", seeds_sandbox.seeds()),
         ("queue_packed", seeds_queue.seeds(seeds_queue.PACKED)),
         ("queue_split", seeds_queue.seeds(seeds_queue.SPLIT)),
     ):
