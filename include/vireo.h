@@ -620,8 +620,9 @@ VIREO_API int vireo_disk_check(const char *path,
  * Threads: a call runs the guest on the caller's thread. A sandbox belongs to
  * one thread at a time, whichever; another one that comes meanwhile, and a
  * callback that calls into its own sandbox, get VIREO_ESTATE. Any number of
- * sandboxes may run at once. During a call the thread's own signals are
- * delivered as ever; a handler must not leave by longjmp(), nor may a callback.
+ * sandboxes may run at once. During a call SIGRTMAX - 1 is blocked (it tells
+ * the deadline), and the thread's other signals are delivered as ever; a
+ * handler must not leave by longjmp(), nor may a callback.
  * A child of fork() can only destroy what it has inherited.
  */
 struct vireo_sandbox;
@@ -629,15 +630,15 @@ struct vireo_sandbox;
 /* Zeroes and NULL are the defaults; size is sizeof(struct
  * vireo_sandbox_options). Read by vireo_sandbox_create() only. */
 struct vireo_sandbox_options {
-	size_t size;
-	const void *image; /* the program, image_len bytes; or else ... */
-	size_t image_len;
-	const char *path; /* ... its file: 64 MiB at most */
-	bool flat;        /* it is plain machine code, loaded at 0x10000 */
-	uint64_t memory;  /* bytes of the guest's, 4 KiB-1 GiB; 0: 16 MiB */
-	uint64_t stack;   /* bytes of it for the stack; 0: 64 KiB */
-	uint64_t buffer;  /* bytes, largest input and output; 0: 1 MiB. Twice
-			   * that is taken off memory; the heap has the rest */
+	size_t size;       /* of this struct */
+	const void *image; /* the program, or NULL and its path */
+	size_t image_len;  /* bytes of it, 64 MiB at most */
+	const char *path;  /* its file, or NULL */
+	bool flat;         /* it is plain machine code, loaded at 0x10000 */
+	uint64_t memory;   /* bytes of the guest's, 1 GiB at most; 0: 16 MiB */
+	uint64_t stack;    /* bytes of it for the stack; 0: 64 KiB */
+	uint64_t buffer;   /* bytes, largest input and output; 0: 1 MiB. Twice
+			    * that is taken off memory; the heap has the rest */
 	uint64_t max_hypercalls; /* in one call; 0: any number */
 	bool has_kvm;            /* the descriptor below is given */
 	int kvm;                 /* an open /dev/kvm; duplicated at once */
@@ -656,27 +657,23 @@ vireo_sandbox_create(struct vireo_sandbox **out,
 		     struct vireo_error *err);
 
 /*
- * A hypercall of the guest's: what it passed, copied, and room for an answer.
- * Both belong to the library and are gone when @fn returns; they do not change
- * meanwhile, and the room holds zeros. Returns the bytes of the answer, or a
- * negative number; the guest gets that number.
- */
-typedef int64_t vireo_sandbox_fn(void *ctx, const void *in, size_t in_len,
-				 void *out, size_t out_cap);
-
-/*
  * Lets the guest call @fn by @number, 0-63, on the thread of the call; NULL:
- * not any more. It may do anything but call into its sandbox. VIREO_EINVAL: the
- * number; VIREO_ESTATE: during a call.
+ * not any more. @in is a copy of what the guest passed, and @out room for an
+ * answer: @fn returns its length, or a negative number, and the guest gets what
+ * it returns. Both belong to the library, do not change meanwhile, and are gone
+ * when @fn returns; the room holds zeros. @fn may do anything but call into its
+ * sandbox. VIREO_EINVAL: the number; VIREO_ESTATE: during a call.
  */
-VIREO_API int vireo_sandbox_register(struct vireo_sandbox *sb,
-				     unsigned int number, vireo_sandbox_fn *fn,
-				     void *ctx);
+VIREO_API int
+vireo_sandbox_register(struct vireo_sandbox *sb, unsigned int number,
+		       int64_t (*fn)(void *ctx, const void *in, size_t in_len,
+				     void *out, size_t out_cap),
+		       void *ctx);
 
 /* Zeroes are the defaults; size is sizeof(struct vireo_sandbox_call). in and
  * out may be one buffer. */
 struct vireo_sandbox_call {
-	size_t size;
+	size_t size;          /* of this struct */
 	const char *function; /* NULL: where the program begins */
 	const void *in;       /* NULL when in_len is 0 */
 	size_t in_len;        /* bytes; at most the option buffer */
@@ -687,28 +684,32 @@ struct vireo_sandbox_call {
 			       * failure */
 };
 
+/* What has stopped a guest. */
 enum vireo_trap_reason {
 	VIREO_TRAP_FAULT = 1, /* an exception: vector, error_code, address */
 	VIREO_TRAP_SYSCALL,   /* a system call: there is no kernel */
 	VIREO_TRAP_DEADLINE,  /* timeout_us are over */
-	VIREO_TRAP_HYPERCALL, /* number: is not registered; or address: a buffer
-			       * of it is not the guest's, or too large */
+	VIREO_TRAP_HYPERCALL, /* number is not registered, or a buffer, at
+			       * address, is not the guest's, or too large */
 	VIREO_TRAP_LIMIT,     /* more than max_hypercalls */
 	VIREO_TRAP_RESULT,    /* it returned value, more than out_cap */
 	VIREO_TRAP_MACHINE,   /* KVM cannot run this guest any further */
 };
 
+/* By what and where a guest was stopped; members that mean nothing are 0. */
 struct vireo_sandbox_trap {
-	enum vireo_trap_reason reason;
-	unsigned int vector; /* FAULT: 0 #DE, 6 #UD, 13 #GP, 14 #PF, ... */
+	enum vireo_trap_reason reason; /* which of the next ones count */
+	unsigned int vector; /* FAULT: 0 division, 6 invalid instruction, 13
+			      * protection, 14 page fault, ... */
 	uint64_t error_code; /* FAULT: as the CPU gives it */
-	uint64_t address;    /* FAULT, a #PF: what could not be accessed */
+	uint64_t address;    /* a page fault: what could not be accessed;
+			      * HYPERCALL: a buffer's address */
 	uint64_t number;     /* HYPERCALL */
 	uint64_t value;      /* RESULT */
-	/* the guest's registers, where it was stopped */
-	uint64_t rip, rsp, rflags, rax, rbx, rcx, rdx, rsi, rdi, rbp;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	char text[200]; /* one line, "page fault at f+0x12: write to 0x0" */
+	uint64_t rip, rsp, rflags; /* registers, where it was stopped */
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp; /* likewise */
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15; /* likewise */
+	char text[200]; /* a line, "page fault: write to 0x8, at f+0x12" */
 };
 
 /*
@@ -718,7 +719,8 @@ struct vireo_sandbox_trap {
  * vireo_sandbox_reset() comes first.
  *
  * 0, and call->out_len; VIREO_ETRAP: the guest was stopped, *trap (NULL is
- * allowed) says by what and where, and the sandbox needs a reset. VIREO_EINVAL:
+ * allowed) says by what and where, and the sandbox needs a reset; else *trap is
+ * zeroed. VIREO_EINVAL:
  * no such function, or too much input; VIREO_ESTATE: it is in a call, or needs
  * a reset, or is a parent process'; VIREO_EHOST: KVM failed, or there are no
  * more timers.

@@ -86,7 +86,10 @@ int vireo_sandbox_create(struct vireo_sandbox **out,
 }
 
 int vireo_sandbox_register(struct vireo_sandbox *sb, unsigned int number,
-			   vireo_sandbox_fn *fn, void *ctx)
+			   int64_t (*fn)(void *ctx, const void *in,
+					 size_t in_len, void *out,
+					 size_t out_cap),
+			   void *ctx)
 {
 	int r;
 

@@ -41,7 +41,8 @@ struct sandbox_config {
 };
 
 struct sandbox_callback {
-	vireo_sandbox_fn *fn;
+	int64_t (*fn)(void *ctx, const void *in, size_t in_len, void *out,
+		      size_t out_cap);
 	void *ctx;
 };
 

@@ -11,6 +11,7 @@ class Code(enum.IntEnum):
     EHOST = -3   # the host lacks something: KVM, memory, a file
     ESTATE = -4  # not possible in the VM's present state
     ETIME = -5   # the time given to a wait is over
+    ETRAP = -6   # a sandbox's guest was stopped by a trap
 
 
 class LogLevel(enum.IntEnum):
@@ -40,10 +41,22 @@ class CheckState(enum.IntEnum):
     INFO = 2
 
 
+class TrapReason(enum.IntEnum):
+    """What has stopped a sandbox's guest."""
+    FAULT = 1      # an exception
+    SYSCALL = 2    # a system call: there is no kernel
+    DEADLINE = 3   # its time was over
+    HYPERCALL = 4  # it is not registered, or its buffers are bad
+    LIMIT = 5      # too many of them
+    RESULT = 6     # more output than there is room for
+    MACHINE = 7    # KVM cannot run it any further
+
+
 # What a constant of C is called here: a prefix, and a class.
 ENUMS = {
     'enum vireo_code': ('VIREO_', Code),
     'enum vireo_log_level': ('VIREO_LOG_', LogLevel),
     'enum vireo_reason': ('VIREO_', Reason),
     'enum vireo_check_state': ('VIREO_CHECK_', CheckState),
+    'enum vireo_trap_reason': ('VIREO_TRAP_', TrapReason),
 }

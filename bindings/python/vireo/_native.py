@@ -212,7 +212,49 @@ class Virtio(ctypes.Structure):
                 ('ctx', ctypes.c_void_p)]
 
 
+class SandboxOptions(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t),
+                ('image', ctypes.c_void_p),
+                ('image_len', ctypes.c_size_t),
+                ('path', ctypes.c_char_p),
+                ('flat', ctypes.c_bool),
+                ('memory', ctypes.c_uint64),
+                ('stack', ctypes.c_uint64),
+                ('buffer', ctypes.c_uint64),
+                ('max_hypercalls', ctypes.c_uint64),
+                ('has_kvm', ctypes.c_bool),
+                ('kvm', ctypes.c_int)]
+
+
+class SandboxCall(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t),
+                ('function', ctypes.c_char_p),
+                ('in', ctypes.c_void_p),
+                ('in_len', ctypes.c_size_t),
+                ('out', ctypes.c_void_p),
+                ('out_cap', ctypes.c_size_t),
+                ('timeout_us', ctypes.c_uint64),
+                ('out_len', ctypes.c_size_t)]
+
+
+class SandboxTrap(ctypes.Structure):
+    _fields_ = [('reason', ctypes.c_int),
+                ('vector', ctypes.c_uint),
+                ('error_code', ctypes.c_uint64),
+                ('address', ctypes.c_uint64),
+                ('number', ctypes.c_uint64),
+                ('value', ctypes.c_uint64),
+                *((name, ctypes.c_uint64) for name in (
+                    'rip', 'rsp', 'rflags', 'rax', 'rbx', 'rcx', 'rdx', 'rsi',
+                    'rdi', 'rbp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13',
+                    'r14', 'r15')),
+                ('text', ctypes.c_char * 200)]
+
+
 STRUCTS.update({
+    'struct vireo_sandbox_options': SandboxOptions,
+    'struct vireo_sandbox_call': SandboxCall,
+    'struct vireo_sandbox_trap': SandboxTrap,
     'struct vireo_error': Error,
     'struct vireo_key': Key,
     'struct vireo_end': End,
@@ -293,6 +335,18 @@ int vireo_request_read(struct vireo_request *request, uint64_t off, void *buf,
 int vireo_request_write(struct vireo_request *request, uint64_t off,
     const void *buf, size_t len);
 void vireo_request_done(struct vireo_request *request, uint64_t written);
+int vireo_sandbox_create(struct vireo_sandbox **out,
+    const struct vireo_sandbox_options *options, struct vireo_error *err);
+int vireo_sandbox_register(struct vireo_sandbox *sb, unsigned int number,
+    int64_t (*fn)(void *ctx, const void *in, size_t in_len, void *out,
+                  size_t out_cap), void *ctx);
+int vireo_sandbox_call(struct vireo_sandbox *sb,
+    struct vireo_sandbox_call *call, struct vireo_sandbox_trap *trap,
+    struct vireo_error *err);
+int vireo_sandbox_reset(struct vireo_sandbox *sb, struct vireo_error *err);
+int vireo_sandbox_read(struct vireo_sandbox *sb, uint64_t address, void *buf,
+    size_t len);
+int vireo_sandbox_destroy(struct vireo_sandbox **sb);
 int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
     const struct vireo_exec_options *options, struct vireo_error *err);
 int vireo_exec_wait(struct vireo_exec *exec, int timeout_ms,
