@@ -83,8 +83,7 @@ struct vireo_vm {
 	bool panicked;  /* a panic was seen or reported */
 	unsigned int paused; /* enum vm_pauser bits */
 	struct vireo_end end;
-	unsigned int samples; /* how often was looked where the vCPUs are; the
-			       * io thread's */
+	unsigned int samples; /* looks at the vCPUs; the io thread's */
 	_Atomic uint64_t deadline_ns; /* when the time is over */
 	uint64_t created_ns;
 	uint64_t started_ns;
@@ -92,8 +91,7 @@ struct vireo_vm {
 	uint64_t user_space_ns;
 	uint64_t output_ns; /* the last byte of console output */
 	unsigned int restarts;
-	bool tracked;   /* the board lock's: written pages are noted */
-	bool all_dirty; /* and all of them are, since a restart */
+	bool tracked, all_dirty; /* board lock: see vireo_memory_track() */
 	struct stats total;
 	uint64_t touched; /* bytes of RAM, before we have read there; or 0 */
 };

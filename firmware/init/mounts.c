@@ -168,7 +168,8 @@ static int mount_layer(const struct conf *conf)
 	int r;
 
 	if (!conf->direct)
-		return mount(conf_get(conf, "root"), "/root", "virtiofs", 0, "");
+		return mount(conf_get(conf, "root"), "/root", "virtiofs", 0,
+			     "");
 	r = mount("", "/below", "", MS_REMOUNT, "");
 	if (!r)
 		r = mount("/below", "/root", "", MS_MOVE, "");

@@ -11,10 +11,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "backends/share_hold.h"
@@ -23,61 +21,7 @@
 #define HASH_MIN  256u
 #define DEPTH_MAX 1024 /* of a place whose folders are all closed */
 
-/* ---- which file it is ---- */
-
-int share_stat(int fd, const char *name, struct statx *out)
-{
-	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-
-	if (!*name)
-		flags |= AT_EMPTY_PATH;
-	if (statx(fd, name, flags,
-		  STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, out) < 0)
-		return -errno;
-	return 0;
-}
-
-struct share_key share_key(const struct statx *stx)
-{
-	return (struct share_key){
-		.dev = (uint64_t)stx->stx_dev_major << 32 | stx->stx_dev_minor,
-		.ino = stx->stx_ino,
-		.type = stx->stx_mode & S_IFMT,
-		.born_s = stx->stx_mask & STATX_BTIME ? stx->stx_btime.tv_sec
-						      : 0,
-		.born_ns = stx->stx_mask & STATX_BTIME ?
-				   stx->stx_btime.tv_nsec : 0,
-	};
-}
-
-bool share_key_same(const struct share_key *a, const struct share_key *b)
-{
-	return a->ino == b->ino && a->dev == b->dev && a->type == b->type &&
-	       a->born_s == b->born_s && a->born_ns == b->born_ns;
-}
-
-bool share_key_like(const struct share_key *a, const struct share_key *b)
-{
-	return a->ino == b->ino && a->dev == b->dev && a->type == b->type;
-}
-
-static bool born_later(const struct share_key *a, const struct share_key *b)
-{
-	return a->born_s > b->born_s ||
-	       (a->born_s == b->born_s && a->born_ns > b->born_ns);
-}
-
-/* Is the folder @fd what @was on an overlayfs, copied up since? It has its
- * number still. Its time of birth is the copy's. */
-static bool is_copied_up(int fd, const struct share_key *now,
-			 const struct share_key *was)
-{
-	struct statfs fs;
-
-	return now->type == S_IFDIR && share_key_like(now, was) &&
-	       born_later(now, was) && fstatfs(fd, &fs) == 0 &&
-	       fs.f_type == OVERLAYFS_SUPER_MAGIC;
-}
+/* ---- by key ---- */
 
 static uint32_t hash_of(const struct share *s, const struct share_key *key)
 {
@@ -200,7 +144,7 @@ static int open_place(struct share *s, int fd, struct share_node *n)
 	r = share_stat(found, "", &stx);
 	key = share_key(&stx);
 	if (r == 0 && !share_key_same(&key, &n->key)) {
-		if (is_copied_up(found, &key, &n->key))
+		if (share_key_is_copied_up(found, &key, &n->key))
 			set_key(s, n, &key);
 		else
 			r = -ESTALE;

@@ -155,6 +155,10 @@ struct share_key share_key(const struct statx *stx);
 /* The same, all of it; or but for the time of birth. */
 bool share_key_same(const struct share_key *a, const struct share_key *b);
 bool share_key_like(const struct share_key *a, const struct share_key *b);
+/* Is the folder @fd what @was on an overlayfs, copied up since? It has its
+ * number still. Its time of birth is the copy's. */
+bool share_key_is_copied_up(int fd, const struct share_key *now,
+			    const struct share_key *was);
 /* The name in proc_fd by which an O_PATH descriptor's file can be reached. */
 struct share_magic {
 	char name[16];
