@@ -209,7 +209,7 @@ static void silence_is_looked_at_too(void **state)
 	one_vm_run(f);
 	assert_int_equal(f->end.reason, VIREO_DEADLINE);
 	assert_non_null(strstr(f->end.detail, "--idle-timeout"));
-	assert_int_equal(f->vm->vcpu[0].samples, VCPU_SAMPLES);
+	assert_in_range(f->vm->vcpu[0].samples, 1, VCPU_SAMPLES);
 }
 
 static void see_touched(void *ctx, const struct vireo_stat *stat)
