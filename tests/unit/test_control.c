@@ -213,7 +213,8 @@ static void exec_among(unsigned int others, char *answer, size_t cap)
 {
 	_Atomic unsigned int execs = others;
 	const struct service s = { .execs = &execs };
-	const struct exchange x = { 0 };
+	char none[] = "";
+	const struct exchange x = { .bytes = none };
 	int pair[2];
 	ssize_t n;
 
