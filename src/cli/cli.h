@@ -38,7 +38,7 @@ void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The error as a message; returns EXIT_USAGE. */
 int message_error(const struct vireo_error *err);
 
-/* ---- options (opts.c) ---- */
+/* ---- options (opts.c, own_opts.c) ---- */
 
 #define OPT_WORDS_MAX 16
 
