@@ -97,6 +97,17 @@ static void set_regs(struct bare *b)
 	check(ioctl(b->vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
 }
 
+static void set_cpuid(struct bare *b)
+{
+	struct kvm_cpuid2 *cpuid =
+		calloc(1, sizeof(*cpuid) + 128 * sizeof(cpuid->entries[0]));
+
+	cpuid->nent = 128;
+	check(ioctl(b->kvm, KVM_GET_SUPPORTED_CPUID, cpuid), "CPUID");
+	check(ioctl(b->vcpu, KVM_SET_CPUID2, cpuid), "CPUID");
+	free(cpuid);
+}
+
 static void bare_init(struct bare *b, const uint8_t *program, size_t len)
 {
 	struct kvm_userspace_memory_region region = {
@@ -125,6 +136,7 @@ static void bare_init(struct bare *b, const uint8_t *program, size_t len)
 		      PROT_READ | PROT_WRITE, MAP_SHARED, b->vcpu, 0);
 	if (b->run == MAP_FAILED)
 		exit(125);
+	set_cpuid(b);
 	set_regs(b);
 }
 

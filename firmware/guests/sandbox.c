@@ -165,6 +165,13 @@ PROBE(spin)
 		__asm__ volatile("pause");
 }
 
+PROBE(spin_without_interrupts)
+{
+	__asm__ volatile("cli");
+	for (;;)
+		__asm__ volatile("");
+}
+
 /* in[0]: an address. */
 PROBE(read_at)
 {
@@ -229,7 +236,7 @@ PROBE(instruction)
 	CASE(0, "ud2");
 	CASE(1, "div %%ecx");
 	CASE(2, "hlt");
-	CASE(3, "cli");
+	CASE(3, "clts");
 	CASE(4, "mov %%cr3, %%rax");
 	CASE(5, "rdmsr");
 	CASE(6, "outb %%al, $0x80");

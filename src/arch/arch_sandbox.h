@@ -7,7 +7,7 @@
  * below ARCH_SANDBOX_SYSTEM. There and above lies what is ours: the gate, which
  * the guest sees, and tables, which it does not. It leaves by a port: when its
  * function returns, and for a hypercall. A fault leads to a stub of one
- * instruction, a port of its own. Nothing else of ours is ever executed.
+ * instruction, again to a port. Nothing else of ours is ever executed.
  *
  * The thread that runs the vCPU.
  */

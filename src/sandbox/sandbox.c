@@ -65,6 +65,20 @@ static int lay_out(struct vireo_sandbox *sb, const struct sandbox_config *cfg,
 
 /* ---- building it ---- */
 
+static void note(uint64_t *bitmap, uint64_t address, uint64_t len)
+{
+	for (uint64_t page = address / PAGE;
+	     page <= (address + len - 1) / PAGE; page++)
+		bitmap[page / 64] |= UINT64_C(1) << page % 64;
+}
+
+static void note_writable(struct vireo_sandbox *sb)
+{
+	for (unsigned int i = 0; i < sb->areas; i++)
+		if (sb->area[i].write)
+			note(sb->writable, sb->area[i].start, sb->area[i].size);
+}
+
 static int make_memory(struct vireo_sandbox *sb, struct err *err)
 {
 	uint64_t system = arch_sandbox_system_size(sb->memory);
@@ -76,9 +90,11 @@ static int make_memory(struct vireo_sandbox *sb, struct err *err)
 	madvise(sb->ram.hva, sb->ram.size, MADV_NOHUGEPAGE);
 	sb->words = (sb->memory / PAGE + 63) / 64;
 	sb->written = calloc(sb->words, sizeof(uint64_t));
+	sb->writable = calloc(sb->words, sizeof(uint64_t));
 	sb->log = calloc(sb->words, sizeof(uint64_t));
-	if (!sb->written || !sb->log)
+	if (!sb->written || !sb->writable || !sb->log)
 		return err_set(err, -ENOMEM, "out of memory");
+	note_writable(sb);
 	r = mem_add(&sb->mem, 0, sb->memory, sb->ram.hva);
 	if (!r)
 		r = mem_add(&sb->mem, ARCH_SANDBOX_SYSTEM, system,
@@ -194,6 +210,7 @@ void sandbox_destroy(struct vireo_sandbox *sb)
 	for (unsigned int i = 0; i < SANDBOX_SEGMENTS; i++)
 		free(sb->fresh[i]);
 	free(sb->written);
+	free(sb->writable);
 	free(sb->log);
 	free(sb->scratch);
 	free(sb);
@@ -238,12 +255,9 @@ int sandbox_write(struct vireo_sandbox *sb, uint64_t address, const void *src,
 {
 	int r = mem_write(&sb->mem, address, src, len);
 
-	if (r < 0 || !len)
-		return r;
-	for (uint64_t page = address / PAGE;
-	     page <= (address + len - 1) / PAGE; page++)
-		sb->written[page / 64] |= UINT64_C(1) << page % 64;
-	return 0;
+	if (!r && len)
+		note(sb->written, address, len);
+	return r;
 }
 
 /* The part of segment @i that lies in [start, end). */
@@ -285,14 +299,16 @@ static int restore(struct vireo_sandbox *sb, uint64_t start, uint64_t end)
 	return r;
 }
 
-/* Pages that follow each other go together. */
+/* Pages that follow each other go together. A KVM with two stages of tables
+ * logs pages that were only read, of the code as well: we have no copy of what
+ * the guest cannot change. */
 static int restore_pages(struct vireo_sandbox *sb)
 {
 	uint64_t start = 0, end = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < sb->words && !r; i++) {
-		uint64_t set = sb->log[i] | sb->written[i];
+		uint64_t set = (sb->log[i] | sb->written[i]) & sb->writable[i];
 
 		sb->written[i] = 0;
 		for (; set && !r; set &= set - 1) {

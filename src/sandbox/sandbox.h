@@ -7,8 +7,8 @@
  * Memory, by the guest's addresses: the program's segments where they ask to
  * be; behind them, each between two gaps where nothing is, input, output,
  * stack, heap. A call writes the input and the return address, the guest the
- * rest; which pages the guest wrote KVM logs, which ones we did stands in
- * `written`.
+ * rest; which pages the guest may have written KVM logs, which ones we did
+ * stands in `written`.
  *
  * No locks: `busy` refuses a second thread, and a callback.
  */
@@ -71,8 +71,9 @@ struct vireo_sandbox {
 	uint64_t in, out, stack_top;
 
 	size_t words;      /* of each bitmap: a bit for a page */
-	uint64_t *written; /* owned: by us, since the last reset */
-	uint64_t *log;     /* owned: room for KVM's */
+	uint64_t *written;  /* owned: by us, since the last reset */
+	uint64_t *writable; /* owned: the guest may write there */
+	uint64_t *log;      /* owned: room for KVM's */
 
 	struct sandbox_callback callback[SANDBOX_CALLS];
 	uint8_t *scratch; /* owned: a hypercall's input, then its output */

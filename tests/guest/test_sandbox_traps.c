@@ -107,11 +107,12 @@ static void a_stack_that_overflows_hits_a_gap(void **state)
 
 static void every_forbidden_instruction_is_told(void **state)
 {
-	enum { SYSTEM_CALL = -1, ANY_FAULT = -2, ODD = -3, ANY = -4 };
+	enum { SYSTEM_CALL = -1, ANY_FAULT = -2, ODD = -3, ANY = -4,
+	       PORT = -5 };
 	/* SYSENTER is #UD on some CPUs, and hosts differ in INT, IRET, RET,
 	 * and REP OUTS, which may be a hypercall for each byte. */
 	static const int vectors[] = {
-		UD, DE, GP, GP, GP, GP, GP, GP, GP, ANY_FAULT, ANY_FAULT, BP,
+		UD, DE, GP, GP, GP, GP, PORT, PORT, PORT, ANY_FAULT, ANY_FAULT, BP,
 		SYSTEM_CALL, ANY_FAULT, ODD, ODD, ANY, GP,
 		DB, GP, GP, ANY_FAULT, GP, ANY_FAULT, GP, GP, GP, GP,
 	};
@@ -126,6 +127,10 @@ static void every_forbidden_instruction_is_told(void **state)
 			assert_int_equal(trap.rax, 60);
 		} else if (vectors[i] == ODD) {
 			assert_int_equal(trap.reason, VIREO_TRAP_MACHINE);
+		} else if (vectors[i] == PORT) { /* refused here or there */
+			assert_true(trap.reason == VIREO_TRAP_MACHINE ||
+				    (trap.reason == VIREO_TRAP_FAULT &&
+				     trap.vector == GP));
 		} else if (vectors[i] == ANY) {
 			assert_true(trap.reason == VIREO_TRAP_MACHINE ||
 				    trap.reason == VIREO_TRAP_HYPERCALL);
@@ -211,6 +216,21 @@ static void spin(struct vireo_sandbox *sb, uint64_t timeout_us)
 	case_reset(sb);
 }
 
+/* Where a guest may turn them off at all. */
+static void spin_without_interrupts(struct vireo_sandbox *sb)
+{
+	struct vireo_sandbox_call call = { .size = sizeof(call),
+					   .function =
+						   "spin_without_interrupts",
+					   .timeout_us = 3000 };
+	struct vireo_sandbox_trap trap;
+
+	assert_int_equal(vireo_sandbox_call(sb, &call, &trap, NULL),
+			 VIREO_ETRAP);
+	assert_true(trap.reason == VIREO_TRAP_DEADLINE || trap.vector == GP);
+	case_reset(sb);
+}
+
 static void check_no_kick(const sigset_t *before)
 {
 	sigset_t set;
@@ -236,6 +256,7 @@ static void a_guest_that_spins_is_stopped_in_time(void **state)
 		assert_int_equal(case_word(sb, "count", 0), 8);
 		case_reset(sb);
 	}
+	spin_without_interrupts(sb);
 	for (uint64_t us = 1; us < 100; us++) /* about as long as a call */
 		spin(sb, us);
 	vireo_sandbox_destroy(&sb);

@@ -31,10 +31,10 @@
 #define MAP_STUB_SIZE 16
 #define MAP_VECTORS   32
 
-/* The ports. The guest is allowed the first two. */
+/* The ports that mean something. */
 #define PORT_RETURN 0xe0
 #define PORT_CALL   0xe1
-#define PORT_STUB   0xe2
+#define PORT_STUB   0xe2 /* when the stubs write to it */
 #define PORT_MOST   0xff /* the I/O bitmap ends there: above, all are closed */
 
 /* Selectors: in this order SYSCALL and SYSRET agree (SDM 5.8.8). */

@@ -170,6 +170,7 @@ static int write_gdt(const struct mem *mem)
 	return mem_write(mem, ARCH_SANDBOX_SYSTEM + MAP_GDT, gdt, sizeof(gdt));
 }
 
+/* The stack of the stubs, and two open ports. */
 static int write_tss(const struct mem *mem)
 {
 	const le64 rsp0 = le64_put(MAP_HIGH + MAP_STACK_TOP);
