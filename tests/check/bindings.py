@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""bindings.py [--self-test] ROOT CC...: what bindings/python declares is what
+"""bindings.py [--self-test | --renew] ROOT CC...: what bindings/python declares is what
 include/vireo.h declares: every function with its types, every struct with its
-fields, their offsets and its size, every enumeration with its values."""
+fields, their offsets and its size, every enumeration with its values.
+
+--renew writes the functions as they are in the header, and a class for each
+struct that has none; enumerations are for a person.
+"""
 
 import ctypes
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+import textwrap
 
 sys.dont_write_bytecode = True
 import csource  # noqa: E402
@@ -171,6 +178,54 @@ def checker(compiler):
     return check
 
 
+# ---- writing it ----
+
+def wrapped(text, indent):
+    return textwrap.fill(text, 79, subsequent_indent=indent,
+                         break_long_words=False, break_on_hyphens=False)
+
+
+def new_fields(declaration):
+    """What stands in _fields_, for each name."""
+    text = ' '.join(declaration.split())
+    if CALLBACK.search(text):
+        yield (f"('{CALLBACK.search(text).group(1)}', parameter(\n" +
+               '\n'.join(f"            '{part}'" for part in
+                         re.split(r'(?<=, )(?=\w)', text)) + '))')
+        return
+    first, *others = text.split(',')
+    base = re.match(r'(.*?)[\s*]*\w+\s*(\[\w+\])?$', first).group(1)
+    for part in [first.removeprefix(base)] + others:
+        stars, name, _, count = re.fullmatch(
+            r'([\s*]*(?:const)?\s*)(\w+)\s*(\[(\w+)\])?', part).groups()
+        kind = f"type_of('{(base + stars).strip()}')"
+        yield f"('{name}', {kind}{f' * {count}' if count else ''})"
+
+
+def new_class(name, body):
+    fields_ = [field for declaration in csource.blank(body).split(';')
+               if declaration.strip() for field in new_fields(declaration)]
+    title = ''.join(word.title() for word in name.split('_')[1:])
+    return (f"@declared('{name}')\nclass {title}(ctypes.Structure):\n"
+            '    _fields_ = [\n' + ''.join(
+                f'        {field},\n' for field in fields_) + '    ]\n\n\n')
+
+
+def renew(root):
+    path = PACKAGE + '/_native.py'
+    header = csource.blank(csource.read(root, 'include/vireo.h'))
+    text = csource.read(root, path)
+    start = "PROTOTYPES = '''"
+    for name, body in STRUCT.findall(header):
+        if f"@declared('{name}')" not in text:
+            text = text.replace(start, new_class(name, body) + start)
+    at = text.index(start) + len(start)
+    prototypes = ''.join(wrapped(' '.join(found.split()), '    ') + ';\n'
+                         for found in FUNCTION.findall(header))
+    csource.write(root, path, text[:at] + '\n' + prototypes +
+                  text[text.index("'''", at):])
+
+
 HEADER = 'include/vireo.h'
 NATIVE = PACKAGE + '/_native.py'
 PLANTS = (
@@ -205,8 +260,46 @@ PLANTS = (
      'the value of VIREO_CHECK_NO'),
 )
 
+MORE = '''
+struct vireo_more {
+	char text[8], *where;
+	const uint64_t *sums[2];
+	enum vireo_code code;
+	int (*fn)(void *ctx, struct vireo_vm *vm, const char *line);
+};
+VIREO_API int vireo_more(struct vireo_more *more, unsigned int n);
+'''
+
+
+def test_renew(root, compiler):
+    """All classes written anew, and one for a struct of every kind of field."""
+    with tempfile.TemporaryDirectory() as work:
+        for path in ('include', PACKAGE):
+            shutil.copytree(os.path.join(root, path),
+                            os.path.join(work, path))
+        text = csource.read(work, NATIVE)
+        csource.write(work, NATIVE, re.sub(
+            r"@declared\('.*?(?=PROTOTYPES = )", '', text, flags=re.S))
+        csource.write(work, HEADER, MORE, mode='a')
+        before = checker(compiler)(work)
+        renew(work)
+        after = checker(compiler)(work)
+    if before and not after:
+        return 0
+    print(f'renewed: {len(before)} reports before, then {after}')
+    return 1
+
+
 if __name__ == '__main__':
     arguments = sys.argv[1:]
+    if arguments[0] == '--renew':
+        renew(arguments[1])
+        sys.exit(0)
     where = 1 if arguments[0] == '--self-test' else 0
     sys.argv[1:] = arguments[:where + 1]
-    sys.exit(csource.main(checker(arguments[where + 1:]), PLANTS))
+    status = csource.main(checker(arguments[where + 1:]), PLANTS)
+    if where:
+        status |= test_renew(arguments[1], arguments[2:])
+    elif status:
+        print('tests/check/bindings.py --renew . writes functions and structs')
+    sys.exit(status)

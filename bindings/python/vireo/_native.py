@@ -3,8 +3,9 @@
 
 The functions are declared by their prototypes, as they stand in vireo.h; what
 the types mean to ctypes is worked out from these. A new function is a new line
-here, a new struct a new class (tests/check/bindings.py compares both with the
-header). Nothing here is meant for users of the package, and nothing is loaded.
+here, a new struct a new class: "tests/check/bindings.py --renew ." writes both,
+and without --renew compares them with the header. Nothing here is meant for
+users of the package, and nothing is loaded.
 """
 
 from __future__ import annotations
@@ -26,7 +27,15 @@ SCALARS: dict[str, Any] = {
 }
 
 
-STRUCTS: dict[str, Any] = {}  # those that are not opaque, see below
+STRUCTS: dict[str, Any] = {}  # those that are not opaque
+
+
+def declared(name: str) -> Any:
+    """Of a class: it is this struct."""
+    def enter(kind: Any) -> Any:
+        STRUCTS['struct ' + name] = kind
+        return kind
+    return enter
 
 
 def type_of(text: str) -> Any:
@@ -89,12 +98,14 @@ def parse(prototype: str) -> tuple[str, Any, list[Any]]:
             [parameter(text) for text in split_parameters(inside)])
 
 
+@declared('vireo_error')
 class Error(ctypes.Structure):
     _fields_ = [('code', ctypes.c_int),
                 ('key', ctypes.c_char * 32),
                 ('text', ctypes.c_char * 400)]
 
 
+@declared('vireo_key')
 class Key(ctypes.Structure):
     _fields_ = [('name', ctypes.c_char_p),
                 ('arg', ctypes.c_char_p),
@@ -107,6 +118,7 @@ class Key(ctypes.Structure):
                 ('advanced', ctypes.c_bool)]
 
 
+@declared('vireo_end')
 class End(ctypes.Structure):
     _fields_ = [('reason', ctypes.c_int),
                 ('status', ctypes.c_int),
@@ -115,6 +127,7 @@ class End(ctypes.Structure):
                 ('detail', ctypes.c_char * 1024)]
 
 
+@declared('vireo_exec_options')
 class ExecOptions(ctypes.Structure):
     _fields_ = [('size', ctypes.c_size_t),
                 ('words', ctypes.POINTER(ctypes.c_char_p)),
@@ -130,6 +143,7 @@ class ExecOptions(ctypes.Structure):
                 ('err', ctypes.c_int)]
 
 
+@declared('vireo_stat')
 class Stat(ctypes.Structure):
     _fields_ = [('group', ctypes.c_char_p),
                 ('name', ctypes.c_char_p),
@@ -137,6 +151,7 @@ class Stat(ctypes.Structure):
                 ('unit', ctypes.c_char_p)]
 
 
+@declared('vireo_check_row')
 class CheckRow(ctypes.Structure):
     _fields_ = [('group', ctypes.c_char_p),
                 ('name', ctypes.c_char_p),
@@ -145,6 +160,7 @@ class CheckRow(ctypes.Structure):
                 ('detail', ctypes.c_char_p)]
 
 
+@declared('vireo_region')
 class Region(ctypes.Structure):
     _fields_ = [('gpa', ctypes.c_uint64),
                 ('size', ctypes.c_uint64),
@@ -152,6 +168,7 @@ class Region(ctypes.Structure):
                 ('lent', ctypes.c_bool)]
 
 
+@declared('vireo_memory_map')
 class MemoryMap(ctypes.Structure):
     _fields_ = [('size', ctypes.c_size_t),
                 ('gpa', ctypes.c_uint64),
@@ -162,6 +179,7 @@ class MemoryMap(ctypes.Structure):
                 ('read_only', ctypes.c_bool)]
 
 
+@declared('vireo_device')
 class Device(ctypes.Structure):
     _fields_ = [('size', ctypes.c_size_t),
                 ('name', ctypes.c_char_p),
@@ -176,6 +194,7 @@ class Device(ctypes.Structure):
                 ('ctx', ctypes.c_void_p)]
 
 
+@declared('vireo_doorbell')
 class Doorbell(ctypes.Structure):
     _fields_ = [('size', ctypes.c_size_t),
                 ('fd', ctypes.c_int),
@@ -186,12 +205,14 @@ class Doorbell(ctypes.Structure):
                 ('match', ctypes.c_uint64)]
 
 
+@declared('vireo_hypercall')
 class Hypercall(ctypes.Structure):
     _fields_ = [('number', ctypes.c_uint64),
                 ('arg', ctypes.c_uint64 * 6),
                 ('result', ctypes.c_uint64)]
 
 
+@declared('vireo_virtio')
 class Virtio(ctypes.Structure):
     _fields_ = [('size', ctypes.c_size_t),
                 ('name', ctypes.c_char_p),
@@ -211,71 +232,75 @@ class Virtio(ctypes.Structure):
                 ('reset', parameter('void (*reset)(void *ctx)')),
                 ('ctx', ctypes.c_void_p)]
 
-
+@declared('vireo_sandbox_options')
 class SandboxOptions(ctypes.Structure):
-    _fields_ = [('size', ctypes.c_size_t),
-                ('image', ctypes.c_void_p),
-                ('image_len', ctypes.c_size_t),
-                ('path', ctypes.c_char_p),
-                ('flat', ctypes.c_bool),
-                ('memory', ctypes.c_uint64),
-                ('stack', ctypes.c_uint64),
-                ('buffer', ctypes.c_uint64),
-                ('max_hypercalls', ctypes.c_uint64),
-                ('has_kvm', ctypes.c_bool),
-                ('kvm', ctypes.c_int)]
+    _fields_ = [
+        ('size', type_of('size_t')),
+        ('image', type_of('const void *')),
+        ('image_len', type_of('size_t')),
+        ('path', type_of('const char *')),
+        ('flat', type_of('bool')),
+        ('memory', type_of('uint64_t')),
+        ('stack', type_of('uint64_t')),
+        ('buffer', type_of('uint64_t')),
+        ('max_hypercalls', type_of('uint64_t')),
+        ('has_kvm', type_of('bool')),
+        ('kvm', type_of('int')),
+    ]
 
 
+@declared('vireo_sandbox_call')
 class SandboxCall(ctypes.Structure):
-    _fields_ = [('size', ctypes.c_size_t),
-                ('function', ctypes.c_char_p),
-                ('in', ctypes.c_void_p),
-                ('in_len', ctypes.c_size_t),
-                ('out', ctypes.c_void_p),
-                ('out_cap', ctypes.c_size_t),
-                ('timeout_us', ctypes.c_uint64),
-                ('out_len', ctypes.c_size_t)]
+    _fields_ = [
+        ('size', type_of('size_t')),
+        ('function', type_of('const char *')),
+        ('in', type_of('const void *')),
+        ('in_len', type_of('size_t')),
+        ('out', type_of('void *')),
+        ('out_cap', type_of('size_t')),
+        ('timeout_us', type_of('uint64_t')),
+        ('out_len', type_of('size_t')),
+    ]
 
 
+@declared('vireo_sandbox_trap')
 class SandboxTrap(ctypes.Structure):
-    _fields_ = [('reason', ctypes.c_int),
-                ('vector', ctypes.c_uint),
-                ('error_code', ctypes.c_uint64),
-                ('address', ctypes.c_uint64),
-                ('number', ctypes.c_uint64),
-                ('value', ctypes.c_uint64),
-                *((name, ctypes.c_uint64) for name in (
-                    'rip', 'rsp', 'rflags', 'rax', 'rbx', 'rcx', 'rdx', 'rsi',
-                    'rdi', 'rbp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13',
-                    'r14', 'r15')),
-                ('text', ctypes.c_char * 200)]
+    _fields_ = [
+        ('reason', type_of('enum vireo_trap_reason')),
+        ('vector', type_of('unsigned int')),
+        ('error_code', type_of('uint64_t')),
+        ('address', type_of('uint64_t')),
+        ('number', type_of('uint64_t')),
+        ('value', type_of('uint64_t')),
+        ('rip', type_of('uint64_t')),
+        ('rsp', type_of('uint64_t')),
+        ('rflags', type_of('uint64_t')),
+        ('rax', type_of('uint64_t')),
+        ('rbx', type_of('uint64_t')),
+        ('rcx', type_of('uint64_t')),
+        ('rdx', type_of('uint64_t')),
+        ('rsi', type_of('uint64_t')),
+        ('rdi', type_of('uint64_t')),
+        ('rbp', type_of('uint64_t')),
+        ('r8', type_of('uint64_t')),
+        ('r9', type_of('uint64_t')),
+        ('r10', type_of('uint64_t')),
+        ('r11', type_of('uint64_t')),
+        ('r12', type_of('uint64_t')),
+        ('r13', type_of('uint64_t')),
+        ('r14', type_of('uint64_t')),
+        ('r15', type_of('uint64_t')),
+        ('text', type_of('char') * 200),
+    ]
 
-
-STRUCTS.update({
-    'struct vireo_sandbox_options': SandboxOptions,
-    'struct vireo_sandbox_call': SandboxCall,
-    'struct vireo_sandbox_trap': SandboxTrap,
-    'struct vireo_error': Error,
-    'struct vireo_key': Key,
-    'struct vireo_end': End,
-    'struct vireo_exec_options': ExecOptions,
-    'struct vireo_stat': Stat,
-    'struct vireo_check_row': CheckRow,
-    'struct vireo_region': Region,
-    'struct vireo_memory_map': MemoryMap,
-    'struct vireo_device': Device,
-    'struct vireo_doorbell': Doorbell,
-    'struct vireo_hypercall': Hypercall,
-    'struct vireo_virtio': Virtio,
-})
 
 PROTOTYPES = '''
 const char *vireo_version(void);
 const struct vireo_key *vireo_key_at(size_t index);
 int vireo_config_create(struct vireo_config **out);
 void vireo_config_destroy(struct vireo_config **cfg);
-int vireo_config_set(struct vireo_config *cfg, const char *key,
-    const char *value, struct vireo_error *err);
+int vireo_config_set(struct vireo_config *cfg, const char *key, const char
+    *value, struct vireo_error *err);
 const char *vireo_config_get(const struct vireo_config *cfg, const char *key,
     size_t index);
 bool vireo_config_is_set(const struct vireo_config *cfg, const char *key);
@@ -286,94 +311,93 @@ int vireo_config_set_fd(struct vireo_config *cfg, const char *name, int fd,
     struct vireo_error *err);
 void vireo_config_set_log(struct vireo_config *cfg, enum vireo_log_level level,
     void (*fn)(void *ctx, int level, const char *line), void *ctx);
-int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
-    struct vireo_error *err);
+int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg, struct
+    vireo_error *err);
 int vireo_start(struct vireo_vm *vm, struct vireo_error *err);
 int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end);
 int vireo_event_fd(const struct vireo_vm *vm);
 int vireo_power_button(struct vireo_vm *vm);
 int vireo_command_signal(struct vireo_vm *vm, int number);
-int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
-    unsigned int rows);
+int vireo_console_resize(struct vireo_vm *vm, unsigned int cols, unsigned int
+    rows);
 int vireo_console_visit(struct vireo_vm *vm, int fd);
 const char *vireo_console_path(const struct vireo_vm *vm, size_t index);
-void vireo_stop(struct vireo_vm *vm);
-void vireo_destroy(struct vireo_vm **vm);
 int vireo_pause(struct vireo_vm *vm);
 int vireo_resume(struct vireo_vm *vm);
-int vireo_memory_region(struct vireo_vm *vm, size_t index,
-    struct vireo_region *region);
-int vireo_memory_read(struct vireo_vm *vm, uint64_t gpa, void *buf,
-    size_t len);
+void vireo_stop(struct vireo_vm *vm);
+void vireo_destroy(struct vireo_vm **vm);
+int vireo_memory_region(struct vireo_vm *vm, size_t index, struct vireo_region
+    *region);
+int vireo_memory_read(struct vireo_vm *vm, uint64_t gpa, void *buf, size_t len);
 int vireo_memory_write(struct vireo_vm *vm, uint64_t gpa, const void *buf,
     size_t len);
-int vireo_memory_fill(struct vireo_vm *vm, uint64_t gpa, uint8_t byte,
-    uint64_t len);
+int vireo_memory_fill(struct vireo_vm *vm, uint64_t gpa, uint8_t byte, uint64_t
+    len);
 int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa, uint64_t len,
     uint32_t *sum);
-int vireo_config_map_memory(struct vireo_config *cfg,
-    const struct vireo_memory_map *map, struct vireo_error *err);
-int vireo_config_add_device(struct vireo_config *cfg,
-    const struct vireo_device *device, struct vireo_error *err);
-int vireo_config_add_doorbell(struct vireo_config *cfg,
-    const struct vireo_doorbell *doorbell, struct vireo_error *err);
-int vireo_config_add_irq_fd(struct vireo_config *cfg, unsigned int line,
-    int fd, struct vireo_error *err);
+int vireo_memory_track(struct vireo_vm *vm);
+int vireo_memory_dirty(struct vireo_vm *vm, void (*fn)(void *ctx, uint64_t gpa,
+    uint64_t length), void *ctx);
+int vireo_config_map_memory(struct vireo_config *cfg, const struct
+    vireo_memory_map *map, struct vireo_error *err);
+int vireo_config_add_device(struct vireo_config *cfg, const struct vireo_device
+    *device, struct vireo_error *err);
+int vireo_config_add_doorbell(struct vireo_config *cfg, const struct
+    vireo_doorbell *doorbell, struct vireo_error *err);
+int vireo_config_add_irq_fd(struct vireo_config *cfg, unsigned int line, int
+    fd, struct vireo_error *err);
 int vireo_irq_set(struct vireo_vm *vm, unsigned int line, bool level);
-int vireo_config_set_hypercall(struct vireo_config *cfg, uint16_t port,
-    void (*fn)(void *ctx, struct vireo_hypercall *call), void *ctx,
-    struct vireo_error *err);
-int vireo_config_add_virtio(struct vireo_config *cfg,
-    const struct vireo_virtio *device, struct vireo_error *err);
-int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device,
-    uint32_t off, const void *bytes, uint32_t len);
+int vireo_config_set_hypercall(struct vireo_config *cfg, uint16_t port, void
+    (*fn)(void *ctx, struct vireo_hypercall *call), void *ctx, struct
+    vireo_error *err);
+int vireo_config_add_virtio(struct vireo_config *cfg, const struct vireo_virtio
+    *device, struct vireo_error *err);
+int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device, uint32_t
+    off, const void *bytes, uint32_t len);
 unsigned int vireo_request_queue(const struct vireo_request *request);
 uint64_t vireo_request_readable(const struct vireo_request *request);
 uint64_t vireo_request_writable(const struct vireo_request *request);
 int vireo_request_read(struct vireo_request *request, uint64_t off, void *buf,
     size_t len);
-int vireo_request_write(struct vireo_request *request, uint64_t off,
-    const void *buf, size_t len);
+int vireo_request_write(struct vireo_request *request, uint64_t off, const void
+    *buf, size_t len);
 void vireo_request_done(struct vireo_request *request, uint64_t written);
-int vireo_sandbox_create(struct vireo_sandbox **out,
-    const struct vireo_sandbox_options *options, struct vireo_error *err);
-int vireo_sandbox_register(struct vireo_sandbox *sb, unsigned int number,
-    int64_t (*fn)(void *ctx, const void *in, size_t in_len, void *out,
-                  size_t out_cap), void *ctx);
-int vireo_sandbox_call(struct vireo_sandbox *sb,
-    struct vireo_sandbox_call *call, struct vireo_sandbox_trap *trap,
+int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm, const struct
+    vireo_exec_options *options, struct vireo_error *err);
+int vireo_exec_wait(struct vireo_exec *exec, int timeout_ms, struct vireo_end
+    *end);
+int vireo_exec_fd(const struct vireo_exec *exec);
+int vireo_exec_signal(struct vireo_exec *exec, int number);
+int vireo_exec_resize(struct vireo_exec *exec, unsigned int cols, unsigned int
+    rows);
+void vireo_exec_destroy(struct vireo_exec **exec);
+void vireo_console_tail(struct vireo_vm *vm, void (*fn)(void *ctx, const char
+    *line), void *ctx);
+void vireo_stats(struct vireo_vm *vm, void (*fn)(void *ctx, const struct
+    vireo_stat *stat), void *ctx);
+void vireo_registers(struct vireo_vm *vm, void (*fn)(void *ctx, unsigned int
+    cpu, const char *name, uint64_t value), void *ctx);
+void vireo_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
+    void *ctx);
+int vireo_disk_check(const char *path, void (*fn)(void *ctx, const struct
+    vireo_stat *stat), void (*problem)(void *ctx, const char *line), void *ctx,
     struct vireo_error *err);
+int vireo_sandbox_create(struct vireo_sandbox **out, const struct
+    vireo_sandbox_options *options, struct vireo_error *err);
+int vireo_sandbox_register(struct vireo_sandbox *sb, unsigned int number,
+    int64_t (*fn)(void *ctx, const void *in, size_t in_len, void *out, size_t
+    out_cap), void *ctx);
+int vireo_sandbox_call(struct vireo_sandbox *sb, struct vireo_sandbox_call
+    *call, struct vireo_sandbox_trap *trap, struct vireo_error *err);
 int vireo_sandbox_reset(struct vireo_sandbox *sb, struct vireo_error *err);
 int vireo_sandbox_read(struct vireo_sandbox *sb, uint64_t address, void *buf,
     size_t len);
 int vireo_sandbox_destroy(struct vireo_sandbox **sb);
-int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
-    const struct vireo_exec_options *options, struct vireo_error *err);
-int vireo_exec_wait(struct vireo_exec *exec, int timeout_ms,
-    struct vireo_end *end);
-int vireo_exec_fd(const struct vireo_exec *exec);
-int vireo_exec_signal(struct vireo_exec *exec, int number);
-int vireo_exec_resize(struct vireo_exec *exec, unsigned int cols,
-    unsigned int rows);
-void vireo_exec_destroy(struct vireo_exec **exec);
-void vireo_console_tail(struct vireo_vm *vm,
-    void (*fn)(void *ctx, const char *line), void *ctx);
-void vireo_stats(struct vireo_vm *vm,
-    void (*fn)(void *ctx, const struct vireo_stat *stat), void *ctx);
-void vireo_registers(struct vireo_vm *vm,
-    void (*fn)(void *ctx, unsigned int cpu, const char *name, uint64_t value),
-    void *ctx);
-void vireo_trace(struct vireo_vm *vm,
-    void (*fn)(void *ctx, const char *line), void *ctx);
-int vireo_disk_check(const char *path,
-    void (*fn)(void *ctx, const struct vireo_stat *stat),
-    void (*problem)(void *ctx, const char *line), void *ctx,
-    struct vireo_error *err);
-int vireo_kernel_choose(char *package, size_t size, const char *name,
-    const char *list, struct vireo_error *err);
-int vireo_kernel_find(char *path, size_t size, const char *name,
-    const char *folder, struct vireo_error *err);
+int vireo_kernel_choose(char *package, size_t size, const char *name, const
+    char *list, struct vireo_error *err);
+int vireo_kernel_find(char *path, size_t size, const char *name, const char
+    *folder, struct vireo_error *err);
 int vireo_kernel_name(char *name, size_t size, const char *package);
-int vireo_check(const struct vireo_config *cfg,
-    void (*fn)(void *ctx, const struct vireo_check_row *row), void *ctx);
+int vireo_check(const struct vireo_config *cfg, void (*fn)(void *ctx, const
+    struct vireo_check_row *row), void *ctx);
 '''
