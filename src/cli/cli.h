@@ -80,6 +80,7 @@ struct opts {
 
 /* One option of the program itself, in the same shape as a key. */
 const struct vireo_key *cli_option_at(size_t index);
+bool option_is_own(const struct vireo_key *o);
 
 /* Any option by its position: the keys first, then the program's own. */
 const struct vireo_key *option_at(size_t index);

@@ -147,16 +147,11 @@ static bool set_own(struct opts *opts, const char *name, const char *value)
 	return true;
 }
 
-static bool is_own(const struct vireo_key *o)
-{
-	return o >= own && o < own + sizeof(own) / sizeof(own[0]);
-}
-
 static bool set(struct opts *opts, const struct vireo_key *o, const char *value)
 {
 	struct vireo_error err;
 
-	if (is_own(o))
+	if (option_is_own(o))
 		return set_own(opts, o->name, value);
 	if (vireo_config_set(opts->cfg, o->name, value, &err) == 0)
 		return strcmp(o->name, "kernel") ||
@@ -208,7 +203,7 @@ static bool apply(struct opts *opts, const struct vireo_key *o,
 {
 	if (!strcmp(o->name, "help"))
 		return help_word(opts, w, value);
-	if (!o->arg && value && is_own(o)) {
+	if (!o->arg && value && option_is_own(o)) {
 		message("--%s: takes no value", o->name);
 		return false;
 	}

@@ -112,6 +112,11 @@ const struct vireo_key *cli_option_at(size_t index)
 	return index < sizeof(own) / sizeof(own[0]) ? &own[index] : NULL;
 }
 
+bool option_is_own(const struct vireo_key *o)
+{
+	return o >= own && o < own + sizeof(own) / sizeof(own[0]);
+}
+
 const struct vireo_key *option_at(size_t index)
 {
 	size_t keys = 0;

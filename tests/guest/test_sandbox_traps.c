@@ -112,8 +112,8 @@ static void every_forbidden_instruction_is_told(void **state)
 	/* SYSENTER is #UD on some CPUs, and hosts differ in INT, IRET, RET,
 	 * and REP OUTS, which may be a hypercall for each byte. */
 	static const int vectors[] = {
-		UD, DE, GP, GP, GP, GP, PORT, PORT, PORT, ANY_FAULT, ANY_FAULT, BP,
-		SYSTEM_CALL, ANY_FAULT, ODD, ODD, ANY, GP,
+		UD, DE, GP, GP, GP, GP, PORT, PORT, PORT, ANY_FAULT, ANY_FAULT,
+		BP, SYSTEM_CALL, ANY_FAULT, ODD, ODD, ANY, GP,
 		DB, GP, GP, ANY_FAULT, GP, ANY_FAULT, GP, GP, GP, GP,
 	};
 	struct vireo_sandbox *sb = case_create(0);

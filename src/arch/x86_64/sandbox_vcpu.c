@@ -357,7 +357,8 @@ static void machine(struct vireo_sandbox_trap *trap, const struct kvm_run *run)
 	used = strlen(trap->text);
 	if (run->exit_reason == KVM_EXIT_IO)
 		snprintf(trap->text + used, sizeof(trap->text) - used,
-			 ": port %#x, or not a write of one byte", run->io.port);
+			 ": port %#x, or not a write of one byte",
+			 run->io.port);
 	else if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
 		snprintf(trap->text + used, sizeof(trap->text) - used,
 			 ", suberror %u", run->internal.suberror);
