@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/share_hold.h"
 #include "base/fd.h"
 
 #define HASH_MIN  256u
@@ -389,40 +388,6 @@ void share_forget(struct share *s, uint64_t node, uint64_t count)
 		return;
 	n->refs = n->refs > count ? n->refs - count : 0;
 	release(s, n);
-}
-
-int share_hold(struct share *s, uint64_t node, uint64_t *refs)
-{
-	struct share_node *n = share_node(s, node);
-
-	if (!n)
-		return -ESTALE;
-	*refs = n->own ? 0 : n->refs;
-	n->refs -= *refs;
-	n->children++;
-	return 0;
-}
-
-void share_let_go(struct share *s, uint64_t node)
-{
-	struct share_node *n = share_node(s, node);
-
-	if (n)
-		share_node_drop(s, n);
-}
-
-bool share_is_own(struct share *s, uint64_t node)
-{
-	const struct share_node *n = share_node(s, node);
-
-	return n && n->own;
-}
-
-uint64_t share_parent(struct share *s, uint64_t node)
-{
-	const struct share_node *n = share_node(s, node);
-
-	return n && n->parent ? n->parent->id : 0;
 }
 
 /* ---- places ---- */

@@ -286,7 +286,10 @@ static const struct key keys[] = {
 		    "memory, by its kernel's overlayfs. server: by vireo, in "
 		    "its memory and a file without a name in /var/tmp: the "
 		    "guest needs no memory for it, and its kernel no "
-		    "overlayfs. A root that is an image has it in the guest.",
+		    "overlayfs; names are found sooner, what is changed of a "
+		    "large file costs little, many new small files take "
+		    "longer. auto: guest, where its kernel has overlayfs. A "
+		    "root that is an image has it in the guest.",
 	    .advanced = true,
 	    .example = "--layer server -- make" },
 	  config_parse_layer },

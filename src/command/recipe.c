@@ -58,12 +58,6 @@ static void add_texts(struct conf *conf, const char *key,
 		add(conf, key, t->bytes + at);
 }
 
-/* Is the layer above the root the guest's business? */
-static bool guest_layers(const struct config_command *c)
-{
-	return c->layer != LAYER_SERVER || root_image_is_one(c->rootfs);
-}
-
 /* ---- shares ---- */
 
 static struct config_share *new_share(struct config *cfg, const char *path,
@@ -127,9 +121,7 @@ static int share_root(struct config *cfg, struct conf *conf, bool direct,
 
 	if (!s)
 		return -EINVAL;
-	s->layer = !guest_layers(c);
-	s->read_only = !s->layer;
-	s->writeback = s->layer;
+	s->read_only = true;
 	s->cache = CACHE_ALWAYS;
 	s->whole = true;
 	s->own_files = direct;
@@ -138,8 +130,6 @@ static int share_root(struct config *cfg, struct conf *conf, bool direct,
 	for (unsigned int i = 0; i < c->hidden; i++)
 		hide(s, c->hide[i]);
 	add(conf, "root", ROOT_TAG);
-	if (s->layer)
-		add(conf, "layer", "server");
 	return 0;
 }
 
@@ -198,7 +188,7 @@ static int find_drivers(struct modules *m, const struct config *cfg,
 	*m = (struct modules){ 0 };
 	if (!*dir)
 		return 0;
-	if (guest_layers(&cfg->command))
+	if (cfg->command.layer != LAYER_SERVER)
 		names[count++] = "overlay";
 	if (cfg->nets || cfg->disks || cfg->rng) {
 		names[count++] = "virtio_net";
@@ -221,6 +211,35 @@ static void describe_modules(struct conf *conf, const struct modules *m)
 		snprintf(line, sizeof(line), "%zu %s", m->list[i].len,
 			 m->list[i].name);
 		add(conf, "module", line);
+	}
+}
+
+/* Is the guest's kernel known to have no overlayfs? */
+static bool lacks_overlay(const struct modules *m, const char *dir)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (!strcmp(m->list[i].name, "overlay"))
+			return false;
+	return *dir && modules_built_in(dir, "overlay") == 0;
+}
+
+/* The root's share is a layer, where that is wanted or the guest has none. */
+static void choose_layer(struct config *cfg, struct conf *conf,
+			 const struct modules *m, const char *dir)
+{
+	const enum config_layer wanted = cfg->command.layer;
+	struct config_share *s = cfg->share;
+
+	if (wanted == LAYER_GUEST ||
+	    (wanted == LAYER_AUTO && !lacks_overlay(m, dir)))
+		return;
+	for (; s < cfg->share + cfg->shares; s++) {
+		if (strcmp(s->tag, ROOT_TAG))
+			continue;
+		s->layer = true;
+		s->read_only = false;
+		s->writeback = true;
+		add(conf, "layer", "server");
 	}
 }
 
@@ -292,6 +311,7 @@ static int fill(struct guest_files *files, struct config *cfg,
 		r = find_drivers(&m, cfg, dir, type, err);
 	if (r < 0)
 		return r;
+	choose_layer(cfg, conf, &m, dir);
 	describe_modules(conf, &m);
 	describe(conf, cfg);
 	guest_files_init(files, direct);

@@ -388,11 +388,7 @@ static void bad_config(struct stage *t, uint32_t how)
 		return;
 	}
 	if (how & 32) {
-		const struct layer_config layer = { .dir = "/dev/null/x" };
-		struct files *files;
-
-		must(layer_create(&files, &layer, s, &err) == -ENOTDIR);
-		must(!files);
+		layer_nowhere(s);
 		return;
 	}
 	must(fs_create(&v, &front, share_files(s), &host, &err) == -EINVAL);
@@ -454,22 +450,6 @@ static void step(struct stage *t)
 	}
 }
 
-/* What the device has: the share, or a layer above it. */
-static struct files *add_layer(struct stage *t, uint32_t how)
-{
-	const struct layer_config cfg = {
-		.dir = base, .size = how & 16 ? 0 : LAYER_SIZE,
-		.memory = LAYER_MEMORY, .handles = LAYER_HANDLES,
-	};
-	struct files *files;
-
-	if ((how & LAYER) != LAYER)
-		return share_files(t->share);
-	must(layer_create(&files, &cfg, t->share, NULL) == 0);
-	t->layer = to_layer(files);
-	return files;
-}
-
 static void create(struct stage *t, uint32_t how)
 {
 	static const char *const hide[] = { "h", "d/hidden", "none/x" };
@@ -503,8 +483,10 @@ static void create(struct stage *t, uint32_t how)
 	t->locks = front.host_locks && !layer;
 	t->nodes = back.nodes;
 	t->node[0] = SHARE_ROOT;
-	must(fs_create(&t->v, &front, add_layer(t, how), &host,
-		       NULL) == 0);
+	must(fs_create(&t->v, &front, layer ? layer_above(t->share, base, how,
+							  &t->layer) :
+					      share_files(t->share),
+		       &host, NULL) == 0);
 	virtio_attach(t->v, &no_transport, NULL);
 }
 

@@ -24,11 +24,8 @@ static void check_nodes(const struct share *s, const struct layer *l)
 	static uint32_t children[1024];
 
 	memset(children, 0, sizeof(children));
-	for (uint32_t i = 0; l && i < l->nodes.size; i++)
-		for (const struct layer_link *k = l->nodes.slot[i]; k;
-		     k = k->next)
-			if (layer_node_at(k)->is_below)
-				children[(uint32_t)layer_node_at(k)->id - 1]++;
+	if (l)
+		layer_count_held(l, children);
 	must(s->slots <= ARRAY_SIZE(children));
 	for (uint32_t i = 0; i < s->slots; i++) {
 		const struct share_node *n = s->slot[i], *up = n;

@@ -6,7 +6,7 @@
 #ifndef VIREO_FUZZ_FUZZ_FS_LAYER_H
 #define VIREO_FUZZ_FUZZ_FS_LAYER_H
 
-#include <string.h>
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "backends/layer_handle.h"
@@ -23,6 +23,40 @@ static struct layer_node *layer_node_at(const struct layer_link *link)
 {
 	return (struct layer_node *)((uintptr_t)link -
 				     offsetof(struct layer_node, link));
+}
+
+/* Above @share, which it has then; "how" is the input's first byte. */
+static struct files *layer_above(struct share *share, const char *dir,
+				 uint32_t how, struct layer **out)
+{
+	const struct layer_config cfg = {
+		.dir = dir, .size = how & 16 ? 0 : LAYER_SIZE,
+		.memory = LAYER_MEMORY, .handles = LAYER_HANDLES,
+	};
+	struct files *files;
+
+	must(layer_create(&files, &cfg, share, NULL) == 0);
+	*out = to_layer(files);
+	return files;
+}
+
+static void layer_nowhere(struct share *share)
+{
+	const struct layer_config cfg = { .dir = "/dev/null/x" };
+	struct files *files;
+	struct err err;
+
+	must(layer_create(&files, &cfg, share, &err) == -ENOTDIR && !files);
+}
+
+/* One more for each node of the share's that it holds, by place. */
+static void layer_count_held(const struct layer *l, uint32_t *children)
+{
+	for (uint32_t i = 0; i < l->nodes.size; i++)
+		for (const struct layer_link *k = l->nodes.slot[i]; k;
+		     k = k->next)
+			if (layer_node_at(k)->is_below)
+				children[(uint32_t)layer_node_at(k)->id - 1]++;
 }
 
 /* Its chunks, each with nothing past the file's end. */

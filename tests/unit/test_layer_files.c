@@ -255,8 +255,7 @@ static void many_pieces_of_memory_are_one_request(void **state)
 	layer_shut(t, h);
 }
 
-static void privilege_goes_when_the_guest_says_so_or_a_file_is_given(
-	void **state)
+static void privilege_goes_when_told_or_with_the_file(void **state)
 {
 	struct share_change c = { .set = SHARE_SET_MODE, .mode = 06755 };
 	struct layer_bench *t = *state;
@@ -433,7 +432,7 @@ int main(void)
 		CASE(copies_and_appends_go_where_they_should),
 		CASE(a_new_file_may_be_there_already),
 		CASE(many_pieces_of_memory_are_one_request),
-		CASE(privilege_goes_when_the_guest_says_so_or_a_file_is_given),
+		CASE(privilege_goes_when_told_or_with_the_file),
 		CASE(a_merged_listing_has_every_name_once),
 		CASE(a_listing_goes_on_while_its_folder_changes),
 		CASE(entries_can_be_looked_up_by_their_folder),
