@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/layer.h"
+
 #define SIZE	  16
 #define UNTOUCHED 0xaa
 
@@ -30,18 +32,22 @@ void fs_case_run(struct fs_case *t)
 	front_driver_ok(&t->front);
 }
 
-static void make(struct fs_case *t, const struct fs_config *cfg)
+static void make_with(struct fs_case *t, const struct fs_config *cfg,
+		      struct files *files)
 {
 	const struct virtio_host host = { "share0", &t->ram.mem, t->loop,
 					  &t->log };
-	struct share *share = t->host->s;
 	struct virtio *v;
 
-	t->host->s = NULL;
-	assert_int_equal(fs_create(&v, cfg, share_files(share), &host,
-				   &t->host->err), 0);
+	t->host->s = NULL; /* the device's */
+	assert_int_equal(fs_create(&v, cfg, files, &host, &t->host->err), 0);
 	front_init(&t->front, v, t->packed != 0);
 	fs_case_run(t);
+}
+
+static void make(struct fs_case *t, const struct fs_config *cfg)
+{
+	make_with(t, cfg, share_files(t->host->s));
 }
 
 void fs_case_replace(struct fs_case *t, const struct share_config *back,
@@ -50,6 +56,17 @@ void fs_case_replace(struct fs_case *t, const struct share_config *back,
 	front_finish(&t->front);
 	share_bench_open(t->host, back);
 	make(t, cfg);
+}
+
+void fs_case_layer(struct fs_case *t, const struct fs_config *cfg)
+{
+	const struct layer_config layer = { .dir = "/var/tmp" };
+	struct files *files;
+
+	front_finish(&t->front);
+	share_bench_open(t->host, &(struct share_config){ .read_only = true });
+	assert_int_equal(layer_create(&files, &layer, t->host->s, NULL), 0);
+	make_with(t, cfg, files);
 }
 
 static int setup(void **state, uint64_t packed)

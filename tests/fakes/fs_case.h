@@ -59,6 +59,8 @@ int fs_case_end(void **state);
 /* A device of its own kind in place of the usual one; and a driver. */
 void fs_case_replace(struct fs_case *t, const struct share_config *back,
 		     const struct fs_config *cfg);
+/* The same above a layer. */
+void fs_case_layer(struct fs_case *t, const struct fs_config *cfg);
 /* From reset to DRIVER_OK, with fresh rings; the session has not begun. */
 void fs_case_run(struct fs_case *t);
 /* Begins the session, with @flags; what was agreed on. */
