@@ -246,7 +246,7 @@ VIREO_API int vireo_pause(struct vireo_vm *vm);
 
 /* Lets the guest go on, unless a debugger (key "gdb") wants it to stand still,
  * too: then it goes on when the debugger lets it. Not having been paused is no
- * error. VIREO_ESTATE: it has not been started, or has ended. */
+ * error. VIREO_ESTATE as above. */
 VIREO_API int vireo_resume(struct vireo_vm *vm);
 
 /* Ends the VM now, whatever the guest does. Returns at once; vireo_wait()
@@ -748,6 +748,132 @@ VIREO_API int vireo_sandbox_read(struct vireo_sandbox *sb, uint64_t address,
 /* Frees it, and sets *sb to NULL. 0; VIREO_ESTATE, and nothing happens: during
  * a call. NULL is allowed. */
 VIREO_API int vireo_sandbox_destroy(struct vireo_sandbox **sb);
+
+/* ---- looking into a guest that stands still (x86-64) ---- */
+
+/*
+ * The functions below want a VM that is paused: by vireo_pause(), or because
+ * something was hit. From any thread. They fail with VIREO_EINVAL: an argument
+ * is NULL, there is no such vCPU, or the struct is smaller than that of 0.1;
+ * VIREO_ESTATE: the VM is not paused; VIREO_EHOST: KVM refuses. Of a VM that
+ * has ended, after it was started, what can be read can still be read.
+ *
+ *   struct vireo_regs regs = { .size = sizeof(regs) };
+ *
+ *   if (vireo_pause(vm) == 0 && vireo_vcpu_get_regs(vm, 0, &regs) == 0)
+ *           printf("%#llx\n", (unsigned long long)regs.rip);
+ *   vireo_resume(vm);
+ */
+
+struct vireo_segment {
+	uint64_t base;
+	uint32_t limit; /* in bytes */
+	uint16_t selector;
+	uint16_t access; /* bits 40 to 55 of a descriptor, without the limit's:
+			  * type, S, DPL, P, and from bit 12 on AVL, L, D, G */
+};
+
+/* size is sizeof(struct vireo_regs), from the caller. */
+struct vireo_regs {
+	size_t size;
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags;
+	struct vireo_segment cs, ds, es, fs, gs, ss, tr, ldt;
+	uint64_t gdt_base, idt_base;
+	uint16_t gdt_limit, idt_limit;
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
+};
+
+/* As FXSAVE knows them; size is sizeof(struct vireo_fpu), from the caller. */
+struct vireo_fpu {
+	size_t size;
+	uint8_t st[8][16]; /* ST(0) first; 10 bytes count, the lowest first */
+	uint8_t xmm[16][16];
+	uint16_t fcw, fsw, fop;
+	uint8_t ftw; /* a bit for each register that is in use */
+	uint64_t fip, fdp;
+	uint32_t mxcsr;
+};
+
+VIREO_API int vireo_vcpu_get_regs(struct vireo_vm *vm, unsigned int cpu,
+				  struct vireo_regs *regs);
+/* All of them: change what vireo_vcpu_get_regs() gave. What a CPU cannot be in
+ * is refused by KVM (VIREO_EHOST); some of it may have been set then. */
+VIREO_API int vireo_vcpu_set_regs(struct vireo_vm *vm, unsigned int cpu,
+				  const struct vireo_regs *regs);
+VIREO_API int vireo_vcpu_get_fpu(struct vireo_vm *vm, unsigned int cpu,
+				 struct vireo_fpu *fpu);
+VIREO_API int vireo_vcpu_set_fpu(struct vireo_vm *vm, unsigned int cpu,
+				 const struct vireo_fpu *fpu);
+/* VIREO_EINVAL also when the vCPU has no such MSR. */
+VIREO_API int vireo_vcpu_get_msr(struct vireo_vm *vm, unsigned int cpu,
+				 uint32_t index, uint64_t *value);
+VIREO_API int vireo_vcpu_set_msr(struct vireo_vm *vm, unsigned int cpu,
+				 uint32_t index, uint64_t value);
+
+/* By the page tables of the vCPU: *gpa is the guest-physical address of @va,
+ * and *len (may be NULL) how many bytes from there on lie together. Whether
+ * there is RAM is not said. VIREO_EINVAL: @va is not mapped. */
+VIREO_API int vireo_vcpu_translate(struct vireo_vm *vm, unsigned int cpu,
+				   uint64_t va, uint64_t *gpa, uint64_t *len);
+
+enum vireo_break {
+	VIREO_BREAK_SOFTWARE, /* an instruction is about to be executed */
+	VIREO_BREAK_HARDWARE, /* the same; at most 4 of these together */
+	VIREO_WATCH_WRITE,    /* something was written */
+	VIREO_WATCH_ACCESS,   /* something was read or written */
+};
+
+/*
+ * Stops the guest where vCPUs, all of them, touch guest-virtual address @va.
+ * A breakpoint in software is a changed byte in the guest's RAM, which is found
+ * by the page tables of @cpu; it is lost when the guest resets itself. The
+ * other kinds are the CPU's own, and know no page tables.
+ *
+ * @len: of what is watched, 1, 2, 4 or 8 bytes, @va a multiple of it; else 1.
+ * Adding one again is no error. VIREO_EINVAL: as above, or @va is not mapped to
+ * RAM (in software); VIREO_EHOST: no more of this kind, or not on this host
+ * (where KVM emulates a guest's kernel, nothing can be watched); VIREO_ESTATE
+ * also with key "gdb": they are the debugger's.
+ */
+VIREO_API int vireo_break_add(struct vireo_vm *vm, unsigned int cpu,
+			      enum vireo_break kind, uint64_t va,
+			      unsigned int len);
+/* VIREO_EINVAL: there is no such one. */
+VIREO_API int vireo_break_remove(struct vireo_vm *vm, enum vireo_break kind,
+				 uint64_t va, unsigned int len);
+
+/*
+ * Lets one vCPU alone execute one instruction, also one at a breakpoint, and
+ * returns at once: vireo_hit_wait() tells when it is done. Interrupts wait
+ * meanwhile where KVM can make them. VIREO_ESTATE also with key "gdb".
+ *
+ * After a breakpoint was hit, step before vireo_resume(): the vCPU still stands
+ * in front of the instruction, and would hit it again.
+ */
+VIREO_API int vireo_vcpu_step(struct vireo_vm *vm, unsigned int cpu);
+
+struct vireo_hit {
+	size_t size; /* sizeof(struct vireo_hit), from the caller */
+	unsigned int cpu;
+	bool stepped; /* by vireo_vcpu_step(); the other fields mean nothing */
+	enum vireo_break kind;
+	uint64_t va; /* of the breakpoint, or of what was touched */
+};
+
+/*
+ * Waits, at most @timeout_ms (-1: for ever, 0: only looks), until something was
+ * hit or a step is done. 0, *hit is filled, and the VM is paused as by
+ * vireo_pause(); VIREO_ETIME; VIREO_ESTATE: the VM has ended, or is not
+ * started. Several vCPUs at a time are told one after the other.
+ */
+VIREO_API int vireo_hit_wait(struct vireo_vm *vm, int timeout_ms,
+			     struct vireo_hit *hit);
+
+/* Polls readable when vireo_hit_wait() has something to tell; owned by the VM.
+ * Do not read it. */
+VIREO_API int vireo_hit_fd(const struct vireo_vm *vm);
 
 /* ---- kernels by name ---- */
 

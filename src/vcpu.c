@@ -76,6 +76,44 @@ static void end_with_state(struct vcpu *vcpu, enum vireo_reason reason,
 	end(vcpu, reason, detail);
 }
 
+/* ---- the gate, and debuggers ---- */
+
+/* The flag goes down before the gate and the stop are looked at: whoever
+ * closes one of them raises it afterwards. What an exit has left to be done is
+ * done: KVM_RUN did it before it came back. */
+static void come_to_the_gate(struct vcpu *vcpu)
+{
+	struct gate *gate = vcpu->host->gate;
+
+	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (!gate_stops(gate, &vcpu->pass))
+		return;
+	gate_leave(gate, &vcpu->pass);
+	if (gate_enter(gate, &vcpu->pass, &vcpu->stop))
+		kvm_vcpu_tell_pause(&vcpu->kvm);
+}
+
+/* True when it was a debugger's; then the others may go on. */
+static bool is_debugged(struct vcpu *vcpu, bool stepped)
+{
+	const struct vcpu_host *host = vcpu->host;
+
+	if (!host->debug || !host->debug(host->ctx, vcpu, stepped))
+		return false;
+	come_to_the_gate(vcpu);
+	return true;
+}
+
+/* An access is complete when KVM_RUN was called again; a step ends there, and
+ * not at the end of the next instruction. */
+static void complete_step(struct vcpu *vcpu)
+{
+	vcpu->completing = vcpu->stepping;
+	if (vcpu->completing)
+		__atomic_store_n(&vcpu->kvm.run->immediate_exit, 1,
+				 __ATOMIC_SEQ_CST);
+}
+
 /* ---- port I/O and MMIO ---- */
 
 static void port_access(struct bus *bus, uint16_t port, unsigned int size,
@@ -232,9 +270,15 @@ static void handle_exit(struct vcpu *vcpu)
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		handle_io(vcpu);
+		complete_step(vcpu);
 		break;
 	case KVM_EXIT_MMIO:
 		handle_mmio(vcpu);
+		complete_step(vcpu);
+		break;
+	case KVM_EXIT_DEBUG:
+		if (!is_debugged(vcpu, false))
+			handle_unexpected(vcpu);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
@@ -260,7 +304,8 @@ static void handle_exit(struct vcpu *vcpu)
 		handle_system_event(vcpu);
 		break;
 	case KVM_EXIT_INTERNAL_ERROR:
-		handle_internal_error(vcpu);
+		if (!is_debugged(vcpu, false))
+			handle_internal_error(vcpu);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
 		handle_fail_entry(vcpu);
@@ -294,21 +339,6 @@ static void take_sample(struct vcpu *vcpu)
 		vcpu->sample[vcpu->samples++] = regs.rip;
 }
 
-/* The flag goes down before the gate and the stop are looked at: whoever
- * closes one of them raises it afterwards. What an exit has left to be done is
- * done: KVM_RUN did it before it came back. */
-static void come_to_the_gate(struct vcpu *vcpu)
-{
-	struct gate *gate = vcpu->host->gate;
-
-	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-	if (!gate_stops(gate, &vcpu->pass))
-		return;
-	gate_leave(gate, &vcpu->pass);
-	if (gate_enter(gate, &vcpu->pass, &vcpu->stop))
-		kvm_vcpu_tell_pause(&vcpu->kvm);
-}
-
 /* The guest has used up its exits for now. A kick ends the wait: whoever
  * kicks has set what the next entry into the guest comes back with. */
 static void slow_down(struct vcpu *vcpu)
@@ -328,11 +358,14 @@ static void *vcpu_main(void *arg)
 	gate_enter(vcpu->host->gate, &vcpu->pass, &vcpu->stop);
 	while (!atomic_load(&vcpu->stop)) {
 		int r = kvm_vcpu_run(&vcpu->kvm);
+		bool complete = vcpu->completing;
 
+		vcpu->completing = false;
 		if (r == -EINTR || r == -EAGAIN) {
 			kvm_consume_kick();
 			take_sample(vcpu);
-			come_to_the_gate(vcpu);
+			if (!complete || !is_debugged(vcpu, true))
+				come_to_the_gate(vcpu);
 			continue;
 		}
 		if (r < 0) {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
+#include "arch/arch_debug.h"
 #include "backends/rate.h"
 #include "board/board.h"
 #include "gate.h"
@@ -21,6 +22,8 @@
 
 #define VCPU_SAMPLES 8
 
+struct vcpu;
+
 /* What the VM gives to its vCPUs; shared by all of them. */
 struct vcpu_host {
 	struct board *board;
@@ -28,6 +31,9 @@ struct vcpu_host {
 	void (*end)(void *ctx, enum vireo_reason reason, const char *detail);
 	void *ctx;
 	struct gate *gate; /* not owned */
+	/* Something that may be a debugger's business; see vm_debug.h. NULL:
+	 * there is none. */
+	bool (*debug)(void *ctx, struct vcpu *vcpu, bool stepped);
 };
 
 struct vcpu {
@@ -38,6 +44,10 @@ struct vcpu {
 	pthread_t thread;
 	struct gate_pass pass;
 	struct rate rate;   /* of exits; the thread's */
+	struct arch_debug debug; /* what it runs with; changed as the next
+				  * one, by the thread or outside of the gate */
+	bool stepping;
+	bool completing; /* the step's instruction wants KVM_RUN once more */
 	struct stats stats; /* written by the vCPU's thread only */
 	atomic_uint wanted; /* samples that vcpu_sample() has asked for */
 	unsigned int samples; /* that the thread has taken */

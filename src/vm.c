@@ -141,8 +141,10 @@ static void restart(struct vireo_vm *vm)
 		r = board_track(&vm->board);
 	vm->all_dirty = vm->tracked;
 	pthread_rwlock_unlock(&vm->machine_lock);
-	if (!r)
+	if (!r) {
+		vm_debug_rebuilt(vm);
 		r = start_vcpus(vm, &err);
+	}
 	pthread_mutex_unlock(&vm->board_lock);
 	if (r < 0)
 		vm_request_end(vm, VIREO_HOST_ERROR, 0, err.text);
@@ -158,8 +160,10 @@ static void supervise(void *ctx, uint32_t events)
 	pthread_mutex_lock(&vm->lock);
 	stop = vm->requested && vm->state == VM_RUNNING;
 	pthread_mutex_unlock(&vm->lock);
-	if (!stop)
+	if (!stop) {
+		vm_call_vcpus(vm);
 		return;
+	}
 	stop_vcpus(vm);
 	pthread_mutex_lock(&vm->lock);
 	again = vm_will_restart(vm);
@@ -232,6 +236,10 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 		r = vm_check_core(vm, err);
 	if (!r)
 		r = vm_open_consoles(vm, fds, err);
+	if (!r && vm_debug_init(vm) < 0)
+		r = err_set(err, -EMFILE, "no more file descriptors");
+	if (!r)
+		r = vm_gdb_open(vm, err);
 	if (!r && stats_init(&vm->total, vm->cfg->stats) < 0)
 		r = err_set(err, -ENOMEM, "out of memory");
 	if (r < 0)
@@ -239,7 +247,7 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 	console_watch_init(&vm->watch,
 			   (struct console_sink){ vm_on_console_event, vm });
 	vm->host = (struct vcpu_host){ &vm->board, vm_on_vcpu_end, vm,
-				       &vm->gate };
+				       &vm->gate, vm_on_vcpu_debug };
 	vm->vcpu = calloc(vm->cfg->cpus, sizeof(*vm->vcpu));
 	if (!vm->vcpu)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -270,6 +278,7 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	vm->event_fd = -1;
 	vm->work_fd = -1;
 	vm->kvm.fd = -1;
+	vm->debug.hit_fd = -1;
 	vm->log = *log;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->board_lock, NULL);
@@ -327,7 +336,9 @@ int vm_start(struct vireo_vm *vm, struct err *err)
 		return r;
 	}
 	vm_arm_limits(vm);
-	r = start_vcpus(vm, err);
+	r = vm_gdb_start(vm, err);
+	if (!r)
+		r = start_vcpus(vm, err);
 	pthread_mutex_unlock(&vm->board_lock);
 	if (r < 0)
 		vm_request_end(vm, VIREO_HOST_ERROR, 0,
@@ -403,6 +414,7 @@ void vm_destroy(struct vireo_vm *vm)
 	if (!vm)
 		return;
 	stop_and_wait(vm);
+	vm_gdb_close(vm);
 	loop_remove(vm->panic_grace);
 	loop_remove(vm->cpu_time);
 	loop_remove(vm->idle);
@@ -415,6 +427,7 @@ void vm_destroy(struct vireo_vm *vm)
 	loop_destroy(vm->loop);
 	stats_finish(&vm->total);
 	free(vm->vcpu);
+	vm_debug_finish(vm);
 	kvm_close(&vm->kvm);
 	fd_close(&vm->work_fd);
 	fd_close(&vm->event_fd);

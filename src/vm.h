@@ -20,8 +20,11 @@
 #include "stats.h"
 #include "vcpu.h"
 #include "vireo.h"
+#include "vm_debug.h"
 
 #define VM_NS_PER_MS UINT64_C(1000000)
+
+struct gdb_server;
 
 enum vm_state { VM_BUILT, VM_RUNNING, VM_ENDED };
 
@@ -63,6 +66,8 @@ struct vireo_vm {
 	struct vcpu_host host;
 	struct vcpu *vcpu; /* owned; cfg->cpus of them */
 	struct gate gate;  /* closed while @paused is not 0 */
+	struct vm_debug debug;
+	struct gdb_server *gdb; /* owned; NULL: nobody wants to debug it */
 	uint16_t cols; /* of the user's terminal; 0: not known */
 	uint16_t rows;
 
@@ -129,19 +134,6 @@ void vm_console_tail(struct vireo_vm *vm,
  * it (@timeout_ms < 0: whatever). */
 void vm_init_condition(pthread_cond_t *cond);
 void vm_deadline_after(struct timespec *ts, int timeout_ms);
-
-/* ---- vm_pause.c ---- */
-
-/* Who wants the guest to stand still: each for itself, and it goes on when
- * nobody does any more. */
-enum vm_pauser { VM_PAUSED_BY_CALLER = 1, VM_PAUSED_BY_DEBUGGER = 2 };
-
-/* 0: no vCPU runs, and none will until vm_resume(); also when it was so before.
- * -EBUSY: the VM has not been started, or has ended meanwhile; -EDEADLK: called
- * by a vCPU's thread. */
-int vm_pause(struct vireo_vm *vm, enum vm_pauser who);
-/* 0, also when it was not paused; -EBUSY as above. */
-int vm_resume(struct vireo_vm *vm, enum vm_pauser who);
 
 /* ---- vm_console.c, for vm.c ---- */
 

@@ -139,6 +139,8 @@ struct config {
 
 	char vmcore[CONFIG_PATH_MAX];  /* "": none */
 	char symbols[CONFIG_PATH_MAX]; /* "": the kernel's own */
+	char gdb[116]; /* "tcp:PORT", "unix:PATH"; "": none */
+	bool gdb_wait; /* the guest waits for a debugger */
 
 	/* Large, and seldom used: config_copy() leaves out what is not. */
 	char initrd[CONFIG_MAX_INITRDS][CONFIG_PATH_MAX];

@@ -409,6 +409,18 @@ static const struct key keys[] = {
 	    .example = "--symbols vmlinux --timeout 60s -- ./stress",
 	    .advanced = true },
 	  config_parse_symbols },
+	{ { .name = "gdb",
+	    .arg = "tcp:PORT|unix:PATH[,wait]",
+	    .summary = "lets gdb debug the guest's kernel",
+	    .help = "gdb connects with \"target remote :PORT\" (or PATH): the "
+		    "guest stands still until gdb lets it go on. wait: from "
+		    "its first instruction. A vCPU is a thread. Any user of "
+		    "this machine can connect to tcp:PORT, nobody else. "
+		    "--timeout goes on counting. In Linux use hbreak before "
+		    "the kernel has unpacked itself, and nokaslr.",
+	    .example = "--gdb tcp:1234,wait --cmdline nokaslr",
+	    .advanced = true },
+	  config_parse_gdb },
 	{ { .name = "stats",
 	    .value = "false",
 	    .summary = "print exits and times at the end",

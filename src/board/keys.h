@@ -65,6 +65,7 @@ int config_parse_on_reboot(struct config *c, const char *v, struct err *e);
 int config_parse_name(struct config *c, const char *v, struct err *e);
 int config_parse_vmcore(struct config *c, const char *v, struct err *e);
 int config_parse_symbols(struct config *c, const char *v, struct err *e);
+int config_parse_gdb(struct config *c, const char *v, struct err *e);
 int config_parse_stats(struct config *c, const char *v, struct err *e);
 int config_parse_log_level(struct config *c, const char *v, struct err *e);
 

@@ -387,6 +387,22 @@ static int finish_run(struct run *run, const struct vireo_end *end)
 	return end->exit_code;
 }
 
+/* A guest that does not begin looks like one that hangs. gdb wants ":PORT" or a
+ * path. */
+static void tell_gdb(const struct run *run)
+{
+	const char *word = vireo_config_get(run->opts.cfg, "gdb", 0);
+	const char *at = word ? strchr(word, ':') : NULL;
+	const char *item = at ? strrchr(at, ',') : NULL;
+
+	if (!item || strcmp(item, ",wait") != 0)
+		return;
+	if (!strncmp(word, "unix:", 5))
+		at++;
+	message("the guest waits for gdb: target remote %.*s",
+		(int)(item - at), at);
+}
+
 /* A terminal's path is news to the user, unless there is a link to it. */
 static void tell_paths(const struct run *run)
 {
@@ -411,8 +427,10 @@ static int run_vm(struct run *run)
 		return EXIT_USAGE;
 	if (vireo_create(&run->vm, run->opts.cfg, &err) < 0)
 		return message_error(&err);
-	if (!run->opts.quiet)
+	if (!run->opts.quiet) {
 		tell_paths(run);
+		tell_gdb(run);
+	}
 	tell_size(run);
 	if (run->terminal && !terminal_raw()) {
 		message("the terminal: %s", strerror(errno));

@@ -372,6 +372,25 @@ static int set_cpuid(struct fake_vcpu *v, const struct kvm_cpuid2 *c)
 	return 0;
 }
 
+static int set_debug(struct fake_vcpu *v, const struct kvm_guest_debug *debug)
+{
+	v->debug = *debug;
+	v->injected += !!(debug->control & (KVM_GUESTDBG_INJECT_BP |
+					    KVM_GUESTDBG_INJECT_DB));
+	return 0;
+}
+
+/* Each is twice its number; there are none from 0xffff0000 on. */
+static int get_msrs(struct kvm_msrs *msrs)
+{
+	for (uint32_t i = 0; i < msrs->nmsrs; i++) {
+		if (msrs->entries[i].index >= 0xffff0000)
+			return (int)i;
+		msrs->entries[i].data = UINT64_C(2) * msrs->entries[i].index;
+	}
+	return (int)msrs->nmsrs;
+}
+
 static int vcpu_request(struct fake_vcpu *v, unsigned long request, void *arg)
 {
 	switch (request) {
@@ -387,6 +406,16 @@ static int vcpu_request(struct fake_vcpu *v, unsigned long request, void *arg)
 	case KVM_SET_SREGS:
 		memcpy(&v->sregs, arg, sizeof(v->sregs));
 		return 0;
+	case KVM_GET_FPU:
+		memcpy(arg, &v->fpu, sizeof(v->fpu));
+		return 0;
+	case KVM_SET_FPU:
+		memcpy(&v->fpu, arg, sizeof(v->fpu));
+		return 0;
+	case KVM_SET_GUEST_DEBUG:
+		return set_debug(v, arg);
+	case KVM_GET_MSRS:
+		return get_msrs(arg);
 	case KVM_GET_LAPIC:
 		memcpy(arg, &v->lapic, sizeof(v->lapic));
 		return 0;

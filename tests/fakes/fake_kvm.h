@@ -41,7 +41,10 @@ struct fake_vcpu {
 	struct kvm_run *run;
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
+	struct kvm_fpu fpu;
 	struct kvm_lapic_state lapic;
+	struct kvm_guest_debug debug; /* as it was set last */
+	unsigned int injected;        /* KVM_GUESTDBG_INJECT_... that were */
 	uint32_t nent; /* of the CPUID table that was set */
 	struct kvm_cpuid_entry2 cpuid[64];
 	unsigned int msrs; /* that were set */

@@ -18,6 +18,7 @@ sys.dont_write_bytecode = True
 import seeds_console  # noqa: E402
 import seeds_disk  # noqa: E402
 import seeds_fs  # noqa: E402
+import seeds_gdb  # noqa: E402
 import seeds_http  # noqa: E402
 import seeds_nic  # noqa: E402
 import seeds_queue  # noqa: E402
@@ -261,6 +262,7 @@ def main():
         ("slirp", seeds_slirp.seeds()),
         ("vsock", seeds_vsock.seeds()),
         ("fs", seeds_fs.seeds()),
+        ("gdb", seeds_gdb.seeds()),
         ("http", seeds_http.seeds()),
         ("blk", seeds_disk.blk_seeds()),
         ("nic", seeds_nic.seeds()),

@@ -183,6 +183,37 @@ static void the_rest_are_words(void **state)
 	assert_int_equal(cfg->transport, TRANSPORT_MMIO);
 }
 
+static void gdb_is_at_a_port_or_a_socket(void **state)
+{
+	static const struct row bad[] = {
+		{ "", "neither" },
+		{ "1234", "neither" },
+		{ "tcp:", "65535" },
+		{ "tcp:0", "65535" },
+		{ "tcp:65536", "65535" },
+		{ "tcp:localhost:1", "65535" },
+		{ "unix:", "1 to 107" },
+		{ "tcp:1234,stop", "unknown item" },
+		{ "tcp:1234,wait=perhaps", "perhaps" },
+		{ "pipe:x", "neither" },
+	};
+	struct config *cfg = *state;
+	char longest[128] = "unix:";
+
+	assert_all_refused(cfg, "gdb", bad, ARRAY_SIZE(bad));
+	assert_string_equal(cfg->gdb, "");
+	assert_taken(cfg, "gdb", "tcp:1234,wait");
+	assert_string_equal(cfg->gdb, "tcp:1234");
+	assert_true(cfg->gdb_wait);
+	assert_taken(cfg, "gdb", "unix:some/where");
+	assert_string_equal(cfg->gdb, "unix:some/where");
+	assert_false(cfg->gdb_wait);
+	memset(longest + 5, 'a', 107);
+	assert_taken(cfg, "gdb", longest);
+	longest[5 + 107] = 'a';
+	assert_refused(cfg, "gdb", longest, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +223,7 @@ int main(void)
 		CONFIG_TEST(networks_refuse_what_they_do_not_know),
 		CONFIG_TEST(vsock_has_a_path_and_a_cid),
 		CONFIG_TEST(the_rest_are_words),
+		CONFIG_TEST(gdb_is_at_a_port_or_a_socket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

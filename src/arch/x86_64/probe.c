@@ -9,6 +9,7 @@
  * it took, so nothing here can hang for long.
  */
 #include "arch/arch.h"
+#include "arch/arch_debug.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,6 +48,8 @@ static const uint8_t insn_xrstor[] = { 0x31, 0xc0, 0x31, 0xd2, 0x0f, 0xae,
 				       0x2f, 0xe6, 0xf4, 0xf4 };
 static const uint8_t insn_cmpxchg16b[] = { 0x48, 0x0f, 0xc7, 0x0f,
 					   0xe6, 0xf4, 0xf4 };
+/* mov [rdi], eax; out 0xf4, al; hlt */
+static const uint8_t insn_store[] = { 0x89, 0x07, 0xe6, 0xf4, 0xf4 };
 /* mov ecx, N; 1: dec ecx; jnz 1b; out 0xf4, al; hlt */
 static const uint8_t insn_loop[] = { 0xb9, 0, 0, 0, 0, 0xff, 0xc9,
 				     0x75, 0xfc, 0xe6, 0xf4, 0xf4 };
@@ -235,4 +238,20 @@ int arch_probe(const struct kvm *kvm, struct arch_probe *probe, struct err *err)
 	return r < 0 ? err_set(err, r, "the probe guest does not run: %s",
 			       strerror(-r))
 		     : 0;
+}
+
+bool arch_probe_watch(const struct kvm *kvm)
+{
+	const struct arch_debug debug = {
+		.count = 1,
+		.hw = { { VIREO_WATCH_WRITE, PROBE_DATA, 4 } },
+	};
+	struct bench b;
+	bool works;
+
+	works = bench_init(&b, kvm, NULL) == 0 &&
+		arch_vcpu_set_debug(&b.vcpu, &debug) == 0 &&
+		run(&b, insn_store, sizeof(insn_store), 0) == KVM_EXIT_DEBUG;
+	bench_finish(&b);
+	return works;
 }
