@@ -194,12 +194,13 @@ def new_fields(declaration):
                          re.split(r'(?<=, )(?=\w)', text)) + '))')
         return
     first, *others = text.split(',')
-    base = re.match(r'(.*?)[\s*]*\w+\s*(\[\w+\])?$', first).group(1)
+    base = re.match(r'(.*?)[\s*]*\w+\s*(\[\w+\])*$', first).group(1)
     for part in [first.removeprefix(base)] + others:
-        stars, name, _, count = re.fullmatch(
-            r'([\s*]*(?:const)?\s*)(\w+)\s*(\[(\w+)\])?', part).groups()
+        stars, name, counts = re.fullmatch(
+            r'([\s*]*(?:const)?\s*)(\w+)\s*((?:\[\w+\])*)', part).groups()
         kind = f"type_of('{(base + stars).strip()}')"
-        yield f"('{name}', {kind}{f' * {count}' if count else ''})"
+        of = ''.join(f' * {n}' for n in re.findall(r'\w+', counts)[::-1])
+        yield f"('{name}', {kind}{of})"
 
 
 def new_class(name, body):

@@ -41,6 +41,14 @@ class CheckState(enum.IntEnum):
     INFO = 2
 
 
+class Break(enum.IntEnum):
+    """Where a debugged guest stops."""
+    BREAK_SOFTWARE = 0  # an instruction is about to be executed
+    BREAK_HARDWARE = 1  # the same, by the CPU's own means
+    WATCH_WRITE = 2     # something was written
+    WATCH_ACCESS = 3    # something was read or written
+
+
 class TrapReason(enum.IntEnum):
     """What has stopped a sandbox's guest."""
     FAULT = 1      # an exception
@@ -58,5 +66,6 @@ ENUMS = {
     'enum vireo_log_level': ('VIREO_LOG_', LogLevel),
     'enum vireo_reason': ('VIREO_', Reason),
     'enum vireo_check_state': ('VIREO_CHECK_', CheckState),
+    'enum vireo_break': ('VIREO_', Break),
     'enum vireo_trap_reason': ('VIREO_TRAP_', TrapReason),
 }

@@ -294,6 +294,87 @@ class SandboxTrap(ctypes.Structure):
     ]
 
 
+@declared('vireo_segment')
+class Segment(ctypes.Structure):
+    _fields_ = [
+        ('base', type_of('uint64_t')),
+        ('limit', type_of('uint32_t')),
+        ('selector', type_of('uint16_t')),
+        ('access', type_of('uint16_t')),
+    ]
+
+
+@declared('vireo_regs')
+class Regs(ctypes.Structure):
+    _fields_ = [
+        ('size', type_of('size_t')),
+        ('rax', type_of('uint64_t')),
+        ('rbx', type_of('uint64_t')),
+        ('rcx', type_of('uint64_t')),
+        ('rdx', type_of('uint64_t')),
+        ('rsi', type_of('uint64_t')),
+        ('rdi', type_of('uint64_t')),
+        ('rbp', type_of('uint64_t')),
+        ('rsp', type_of('uint64_t')),
+        ('r8', type_of('uint64_t')),
+        ('r9', type_of('uint64_t')),
+        ('r10', type_of('uint64_t')),
+        ('r11', type_of('uint64_t')),
+        ('r12', type_of('uint64_t')),
+        ('r13', type_of('uint64_t')),
+        ('r14', type_of('uint64_t')),
+        ('r15', type_of('uint64_t')),
+        ('rip', type_of('uint64_t')),
+        ('rflags', type_of('uint64_t')),
+        ('cs', type_of('struct vireo_segment')),
+        ('ds', type_of('struct vireo_segment')),
+        ('es', type_of('struct vireo_segment')),
+        ('fs', type_of('struct vireo_segment')),
+        ('gs', type_of('struct vireo_segment')),
+        ('ss', type_of('struct vireo_segment')),
+        ('tr', type_of('struct vireo_segment')),
+        ('ldt', type_of('struct vireo_segment')),
+        ('gdt_base', type_of('uint64_t')),
+        ('idt_base', type_of('uint64_t')),
+        ('gdt_limit', type_of('uint16_t')),
+        ('idt_limit', type_of('uint16_t')),
+        ('cr0', type_of('uint64_t')),
+        ('cr2', type_of('uint64_t')),
+        ('cr3', type_of('uint64_t')),
+        ('cr4', type_of('uint64_t')),
+        ('cr8', type_of('uint64_t')),
+        ('efer', type_of('uint64_t')),
+        ('apic_base', type_of('uint64_t')),
+    ]
+
+
+@declared('vireo_fpu')
+class Fpu(ctypes.Structure):
+    _fields_ = [
+        ('size', type_of('size_t')),
+        ('st', type_of('uint8_t') * 16 * 8),
+        ('xmm', type_of('uint8_t') * 16 * 16),
+        ('fcw', type_of('uint16_t')),
+        ('fsw', type_of('uint16_t')),
+        ('fop', type_of('uint16_t')),
+        ('ftw', type_of('uint8_t')),
+        ('fip', type_of('uint64_t')),
+        ('fdp', type_of('uint64_t')),
+        ('mxcsr', type_of('uint32_t')),
+    ]
+
+
+@declared('vireo_hit')
+class Hit(ctypes.Structure):
+    _fields_ = [
+        ('size', type_of('size_t')),
+        ('cpu', type_of('unsigned int')),
+        ('stepped', type_of('bool')),
+        ('kind', type_of('enum vireo_break')),
+        ('va', type_of('uint64_t')),
+    ]
+
+
 PROTOTYPES = '''
 const char *vireo_version(void);
 const struct vireo_key *vireo_key_at(size_t index);
@@ -393,6 +474,27 @@ int vireo_sandbox_reset(struct vireo_sandbox *sb, struct vireo_error *err);
 int vireo_sandbox_read(struct vireo_sandbox *sb, uint64_t address, void *buf,
     size_t len);
 int vireo_sandbox_destroy(struct vireo_sandbox **sb);
+int vireo_vcpu_get_regs(struct vireo_vm *vm, unsigned int cpu, struct
+    vireo_regs *regs);
+int vireo_vcpu_set_regs(struct vireo_vm *vm, unsigned int cpu, const struct
+    vireo_regs *regs);
+int vireo_vcpu_get_fpu(struct vireo_vm *vm, unsigned int cpu, struct vireo_fpu
+    *fpu);
+int vireo_vcpu_set_fpu(struct vireo_vm *vm, unsigned int cpu, const struct
+    vireo_fpu *fpu);
+int vireo_vcpu_get_msr(struct vireo_vm *vm, unsigned int cpu, uint32_t index,
+    uint64_t *value);
+int vireo_vcpu_set_msr(struct vireo_vm *vm, unsigned int cpu, uint32_t index,
+    uint64_t value);
+int vireo_vcpu_translate(struct vireo_vm *vm, unsigned int cpu, uint64_t va,
+    uint64_t *gpa, uint64_t *len);
+int vireo_break_add(struct vireo_vm *vm, unsigned int cpu, enum vireo_break
+    kind, uint64_t va, unsigned int len);
+int vireo_break_remove(struct vireo_vm *vm, enum vireo_break kind, uint64_t va,
+    unsigned int len);
+int vireo_vcpu_step(struct vireo_vm *vm, unsigned int cpu);
+int vireo_hit_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_hit *hit);
+int vireo_hit_fd(const struct vireo_vm *vm);
 int vireo_kernel_choose(char *package, size_t size, const char *name, const
     char *list, struct vireo_error *err);
 int vireo_kernel_find(char *path, size_t size, const char *name, const char
