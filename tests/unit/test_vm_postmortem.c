@@ -196,9 +196,9 @@ static void hang_is_looked_at_some_times(void **state)
 	one_vm_run(f);
 	look(f, &s);
 	/* all of them unless the host was busy: nothing waits for a look */
-	assert_in_range(f->vm->vcpu[0].samples, 1, VCPU_SAMPLES);
-	assert_in_range(f->vm->vcpu[1].samples, 1, VCPU_SAMPLES);
-	assert_non_null(strstr(s.text, " times at 0x"));
+	assert_in_range(f->vm->samples, 1, VCPU_SAMPLES);
+	if (f->vm->vcpu[0].samples)
+		assert_non_null(strstr(s.text, " times at 0x"));
 }
 
 static void silence_is_looked_at_too(void **state)
@@ -209,7 +209,7 @@ static void silence_is_looked_at_too(void **state)
 	one_vm_run(f);
 	assert_int_equal(f->end.reason, VIREO_DEADLINE);
 	assert_non_null(strstr(f->end.detail, "--idle-timeout"));
-	assert_in_range(f->vm->vcpu[0].samples, 1, VCPU_SAMPLES);
+	assert_int_equal(f->vm->samples, VCPU_SAMPLES);
 }
 
 static void see_touched(void *ctx, const struct vireo_stat *stat)
