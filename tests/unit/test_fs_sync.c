@@ -182,6 +182,31 @@ static void read_only_there_is_nothing_to_write(void **state)
 	assert_int_equal(begun, 0);
 }
 
+/* What ends with a file's closing is asked for only where that has locks. */
+static void read_only_a_close_needs_no_request(void **state)
+{
+	const struct share_config back = { .read_only = true };
+	struct fs_case *t = *state;
+
+	for (int locks = 0; locks < 2; locks++) {
+		struct fuse_owner_in in = { 0 };
+		uint64_t f;
+
+		fs_case_replace(t, &back, &(struct fs_config){
+						  .tag = "data",
+						  .host_locks = locks });
+		fs_case_init(t, 0);
+		host_put(t->host, "f", "x");
+		f = fs_find(t, SHARE_ROOT, "f");
+		in.head.fh = le64_put(fs_opened(t, FUSE_OPEN, f, 0));
+		assert_int_equal(fs_ask(t, FUSE_FLUSH, f, &in,
+					sizeof(in)).error,
+				 locks ? 0 : -ENOSYS);
+		assert_int_equal(fs_ask(t, FUSE_RELEASE, f, &in,
+					sizeof(in)).error, 0);
+	}
+}
+
 static void who_syncs_holds_up_nobody(void **state)
 {
 	struct fs_case *t = *state;
@@ -339,6 +364,7 @@ int main(void)
 		BOTH(a_sync_reaches_the_hosts_disk),
 		BOTH(what_is_no_folder_is_refused),
 		BOTH(read_only_there_is_nothing_to_write),
+		BOTH(read_only_a_close_needs_no_request),
 		BOTH(who_syncs_holds_up_nobody),
 		BOTH(who_comes_meanwhile_waits_for_the_next),
 		BOTH(D908_a_crowd_that_syncs_is_served),

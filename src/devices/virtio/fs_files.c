@@ -144,7 +144,8 @@ int64_t fs_flush(struct fs_call *call)
 	if (fs_arg(call, &in, sizeof(in)))
 		fs_unlock(call, le64_get(in.head.fh), le64_get(in.owner),
 			  false);
-	if (!call->ops->flush)
+	if (!call->ops->flush ||
+	    (!call->locks && call->ops->read_only(call->files)))
 		return -ENOSYS; /* which it is told once, and asks no more */
 	return call->ops->flush(call->files, le64_get(in.head.fh));
 }
