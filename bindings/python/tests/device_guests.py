@@ -226,6 +226,29 @@ class Devices(unittest.TestCase):
             made.map_memory(LENT, 8192, buffer=bytearray(4096))
 
 
+class Dropped(unittest.TestCase):
+    def test_a_machine_that_its_own_callbacks_know_is_collected(self):
+        gc.collect()
+        before = len(os.listdir('/proc/self/fd'))
+        there = threading.Event()
+        for _ in range(3):
+            vms = []
+
+            def read(off, size, vms=vms):
+                there.set()
+                return len(vms)
+
+            made = config('counter')
+            made.add_device('counter', COUNTER, 4096, read=read)
+            made.set_log(lambda level, line, vms=vms: vms)
+            vms.append(Machine(made))
+            vms[0].start()
+            self.assertTrue(there.wait(SECONDS))
+        del made, vms, read
+        gc.collect()
+        self.assertEqual(len(os.listdir('/proc/self/fd')), before)
+
+
 class Memory(unittest.TestCase):
     def test_it_is_read_and_written(self):
         with Machine(config('spin')) as vm:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import threading
@@ -12,8 +13,9 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from . import _devices, _library
 from ._enums import LogLevel
-from ._errors import StrPath, bounded, check, decode, encode, new_error
-from ._handle import Handle, in_callback
+from ._errors import (StrPath, VireoClosed, bounded, check, decode, encode,
+                      new_error)
+from ._handle import Handle, Slot, in_callback
 
 lib = _library.lib
 
@@ -77,11 +79,13 @@ def descriptor(file: Any) -> int:
     return bounded(fd, -1, COUNT_MAX, 'a descriptor')
 
 
-def _log_callback(fn: LogCallback) -> Any:
+def _log_callback(slot: Slot) -> Any:
     """On a thread of the VM."""
+    get = slot.reference()
+
     def log(_ctx: Any, level: int, line: bytes) -> None:
-        with in_callback('log'):
-            fn(LogLevel(level), decode(line))
+        with in_callback('log'), contextlib.suppress(VireoClosed):
+            get()(LogLevel(level), decode(line))
     return _library.callback('vireo_config_set_log', 2, log)
 
 
@@ -115,10 +119,12 @@ class Config:
         self._finaliser = weakref.finalize(self, self._handle.finalise)
         self._lock = threading.RLock()
         self._log: Any = None
+        self._log_slot: Optional[Slot] = None
         self._level = LogLevel.WARN
         self._files: dict[str, _Descriptor] = {}
         # For copies; what C's own copies point to is in there.
-        self._added: list[tuple[Callable[[Any, Any], int], Any]] = []
+        self._added: list[tuple[Callable[[Any, Any], int], Any,
+                                list[Slot]]] = []
         for key, value in {**(values or {}), **more}.items():
             self.set(key.replace('_', '-'), value)
 
@@ -183,12 +189,13 @@ class Config:
         if fn is not None and not callable(fn):
             raise TypeError('it cannot be called')
         level = LogLevel(level)
-        made = (_log_callback(fn) if fn else
+        slot = Slot(fn) if fn else None
+        made = (_log_callback(slot) if slot else
                 lib.vireo_config_set_log.argtypes[2]())
         with self._handle.use() as cfg, self._lock:
             lib.vireo_config_set_log(cfg, int(level), made, None)
             # The old one is C's until now; VMs keep what they were made with.
-            self._log = made
+            self._log, self._log_slot = made, slot
             self._level = level
 
     def copy(self) -> Config:
@@ -200,13 +207,14 @@ class Config:
                     made.set(key.name, self.values(key.name))
             for name, file in self._files.items():
                 made.set_fd(name, file)
-            for call, keep in self._added:
-                made._add(call, keep)
+            for call, keep, slots in self._added:
+                made._add(call, keep, slots)
             if self._log:
                 with made._handle.use() as cfg:
                     lib.vireo_config_set_log(cfg, int(self._level), self._log,
                                              None)
                 made._log, made._level = self._log, self._level
+                made._log_slot = self._log_slot
         return made
 
     def map_memory(self, gpa: int, length: int, *, file: Any = None,
@@ -227,8 +235,9 @@ class Config:
         """A window of registers: read(offset, size) gives the value,
         write(offset, size, value) takes one, of 1, 2, 4 or 8 bytes. On the
         thread of the vCPU."""
+        slots: list[Slot] = []
         self._add_struct('vireo_config_add_device', _devices.device(
-            name, base, length, port, read, write, reset))
+            slots, name, base, length, port, read, write, reset), slots=slots)
 
     def add_doorbell(self, event: Any, addr: int, length: int = 4, *,
                      port: bool = False, match: Optional[int] = None) -> None:
@@ -241,16 +250,17 @@ class Config:
         bounded(line, 0, COUNT_MAX, 'a line')
         own = _Descriptor(descriptor(event))
         self._add(lambda cfg, error: int(lib.vireo_config_add_irq_fd(
-            cfg, line, own.fileno(), error)), own)
+            cfg, line, own.fileno(), error)), own, [])
 
     def set_hypercall(self, port: int, fn: Callable[[_devices.Hypercall],
                                                     Optional[int]]) -> None:
         """`fn` gets each call of the guest's by the channel at `port`, and
         returns its result. On the thread of the vCPU."""
         bounded(port, 0, 0xffff, 'a port')
-        made = _devices.hypercall(fn)
+        slots: list[Slot] = []
+        made = _devices.hypercall(slots, fn)
         self._add(lambda cfg, error: int(lib.vireo_config_set_hypercall(
-            cfg, port, made, None, error)), made)
+            cfg, port, made, None, error)), made, slots)
 
     def add_virtio(self, name: str, type: int, *,
                    request: Callable[[_devices.Request], Any],
@@ -262,22 +272,25 @@ class Config:
                    reset: Optional[Callable[[], Any]] = None) -> int:
         """A virtio device of the caller's; its number, for
         Machine.virtio_set_config(). Callbacks on the VM's I/O thread."""
+        slots: list[Slot] = []
         return self._add_struct('vireo_config_add_virtio', _devices.virtio(
-            name, type, request, features, queues, queue_size, bytes(config),
-            config_write, ready, reset))
+            slots, name, type, request, features, queues, queue_size,
+            bytes(config), config_write, ready, reset), slots=slots)
 
-    def _add_struct(self, function: str, struct: Any, file: Any = None) -> int:
+    def _add_struct(self, function: str, struct: Any, file: Any = None,
+                    slots: Optional[list[Slot]] = None) -> int:
         if file is not None:
             struct.file = _Descriptor(struct.fd)
             struct.fd = struct.file.fileno()
         return self._add(lambda cfg, error: int(getattr(lib, function)(
-            cfg, struct, error)), struct)
+            cfg, struct, error)), struct, slots or [])
 
-    def _add(self, call: Callable[[Any, Any], int], keep: Any) -> int:
+    def _add(self, call: Callable[[Any, Any], int], keep: Any,
+             slots: list[Slot]) -> int:
         error = new_error()
         with self._handle.use() as cfg, self._lock:
             result = check(call(cfg, error), error)
-            self._added.append((call, keep))
+            self._added.append((call, keep, slots))
             return result
 
     def __getitem__(self, key: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Optional
 from . import _library, _native
 from ._enums import Code
 from ._errors import VireoClosed, VireoError, bounded, check, encode
-from ._handle import in_callback
+from ._handle import Slot, in_callback
 
 lib = _library.lib
 
@@ -28,26 +28,28 @@ def field_type(struct: Any, name: str) -> Any:
     return dict(struct._fields_)[name]
 
 
-def guarded(struct: Any, name: str, fn: Optional[Callable[..., Any]],
+def guarded(slots: list[Slot], struct: Any, name: str,
+            fn: Optional[Callable[..., Any]],
             given: Any = lambda *values: values,
             failed: Any = None) -> Any:
     """A callback of a struct that calls `fn` without the context; NULL for
-    None. `given` makes its arguments from C's."""
+    None. `given` makes its arguments from C's. The caller keeps the slots."""
     kind = field_type(struct, name)
     if fn is None:
         return kind()
     if not callable(fn):
         raise TypeError(f'{name}: it cannot be called')
-    target = fn
+    slots.append(Slot(fn))
+    get = slots[-1].reference()
 
     def call(_ctx: Any, *values: Any) -> Any:
         with in_callback('device'):
             try:
-                return answer(target(*given(*values)), failed)
+                return answer(get()(*given(*values)), failed)
             except VireoClosed:
                 return failed
             except Exception as error:
-                _library.unraisable(error, fn)
+                _library.unraisable(error, name)
                 return failed
     return kind(call)
 
@@ -115,7 +117,7 @@ class Request:
             self.done()
 
 
-def device(name: str, base: int, length: int, port: bool,
+def device(slots: list[Slot], name: str, base: int, length: int, port: bool,
            read: Any, write: Any, reset: Any) -> Any:
     """struct vireo_device"""
     kind = _native.Device
@@ -123,9 +125,9 @@ def device(name: str, base: int, length: int, port: bool,
         size=ctypes.sizeof(kind), name=encode(name, 'a name'), port=port,
         base=bounded(base, 0, U64, 'base'),
         length=bounded(length, 0, U64, 'length'),
-        read=guarded(kind, 'read', read, failed=U64),
-        write=guarded(kind, 'write', write),
-        reset=guarded(kind, 'reset', reset))
+        read=guarded(slots, kind, 'read', read, failed=U64),
+        write=guarded(slots, kind, 'write', write),
+        reset=guarded(slots, kind, 'reset', reset))
 
 
 def doorbell(fd: int, addr: int, length: int, port: bool,
@@ -139,7 +141,7 @@ def doorbell(fd: int, addr: int, length: int, port: bool,
         match=bounded(match or 0, 0, U64, 'match'))
 
 
-def virtio(name: str, number: int, request: Any, features: int, queues: int,
+def virtio(slots: list[Slot], name: str, number: int, request: Any, features: int, queues: int,
            queue_size: int, space: bytes, config_write: Any, ready: Any,
            reset: Any) -> Any:
     """struct vireo_virtio; its configuration space is a part of it."""
@@ -151,29 +153,32 @@ def virtio(name: str, number: int, request: Any, features: int, queues: int,
         queues=bounded(queues, 0, U32, 'queues'),
         queue_size=bounded(queue_size, 0, U32, 'queue_size'),
         config_size=len(space),
-        config_write=guarded(kind, 'config_write', config_write),
-        ready=guarded(kind, 'ready', ready),
-        request=guarded(kind, 'request', request,
+        config_write=guarded(slots, kind, 'config_write', config_write),
+        ready=guarded(slots, kind, 'ready', ready),
+        request=guarded(slots, kind, 'request', request,
                         given=lambda pointer: (Request(pointer),)),
-        reset=guarded(kind, 'reset', reset))
+        reset=guarded(slots, kind, 'reset', reset))
     made.space = ctypes.create_string_buffer(space, max(len(space), 1))
     made.config = ctypes.addressof(made.space)
     return made
 
 
-def hypercall(fn: Callable[[Hypercall], Optional[int]]) -> Any:
+def hypercall(slots: list[Slot],
+              fn: Callable[[Hypercall], Optional[int]]) -> Any:
     """The callback of a channel: what it returns is the call's result."""
     if not callable(fn):
         raise TypeError('it cannot be called')
+    slots.append(Slot(fn))
+    get = slots[-1].reference()
 
     def call(_ctx: Any, raw: Any) -> None:
         with in_callback('device'):
             try:
-                raw.contents.result = int(fn(Hypercall(raw)) or 0) & U64
+                raw.contents.result = int(get()(Hypercall(raw)) or 0) & U64
             except VireoClosed:
                 pass
             except Exception as error:
-                _library.unraisable(error, fn)
+                _library.unraisable(error, 'hypercall')
     return _library.callback('vireo_config_set_hypercall', 2, call)
 
 

@@ -14,6 +14,7 @@ import contextlib
 import ctypes
 import os
 import threading
+import weakref
 from typing import Any, Callable, Iterator, Optional
 
 from ._enums import Code
@@ -41,6 +42,26 @@ def in_callback(kind: str) -> Iterator[None]:
         yield
     finally:
         _here.inside = before
+
+
+class Slot:
+    """A function of the caller's, for C to call. What C calls is kept by the
+    handle, and knows the slot weakly; the slot is kept by the object that the
+    caller has. So a function that knows the object, as most do, does not keep
+    it from being collected."""
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self.fn = fn
+
+    def reference(self) -> Callable[[], Callable[..., Any]]:
+        weak = weakref.ref(self)
+
+        def get() -> Callable[..., Any]:
+            slot = weak()
+            if slot is None:
+                raise VireoClosed(Code.ESTATE, 'nobody is there any more')
+            return slot.fn
+        return get
 
 
 class Handle:

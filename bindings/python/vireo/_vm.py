@@ -125,7 +125,9 @@ class Machine:
         error = new_error()
         with config._handle.use() as cfg, config._lock:
             check(lib.vireo_create(ctypes.byref(pointer), cfg, error), error)
-            keep = [config._log, *(kept for _, kept in config._added)]
+            keep = [config._log, *(kept for _, kept, _ in config._added)]
+            self._slots = [config._log_slot,
+                           *(slots for _, _, slots in config._added)]
         self._handle = Handle('VM', pointer, lib.vireo_destroy,
                               keep=keep)
         self._finaliser = weakref.finalize(self, self._handle.finalise)
