@@ -765,43 +765,47 @@ VIREO_API int vireo_sandbox_destroy(struct vireo_sandbox **sb);
  *   vireo_resume(vm);
  */
 
+/* A segment register, with what the CPU keeps of its descriptor. */
 struct vireo_segment {
-	uint64_t base;
-	uint32_t limit; /* in bytes */
-	uint16_t selector;
+	uint64_t base;     /* where it begins */
+	uint32_t limit;    /* in bytes */
+	uint16_t selector; /* what the guest has loaded */
 	uint16_t access; /* bits 40 to 55 of a descriptor, without the limit's:
 			  * type, S, DPL, P, and from bit 12 on AVL, L, D, G */
 };
 
-/* size is sizeof(struct vireo_regs), from the caller. */
+/* The registers of a vCPU; size is sizeof(struct vireo_regs), from the
+ * caller. */
 struct vireo_regs {
-	size_t size;
-	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t rip, rflags;
-	struct vireo_segment cs, ds, es, fs, gs, ss, tr, ldt;
-	uint64_t gdt_base, idt_base;
-	uint16_t gdt_limit, idt_limit;
-	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
+	size_t size; /* of this struct */
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp; /* general */
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;	 /* likewise */
+	uint64_t rip, rflags; /* where it stands */
+	struct vireo_segment cs, ds, es, fs, gs, ss, tr, ldt; /* segments */
+	uint64_t gdt_base, idt_base;   /* tables */
+	uint16_t gdt_limit, idt_limit; /* their last byte */
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base; /* control */
 };
 
 /* As FXSAVE knows them; size is sizeof(struct vireo_fpu), from the caller. */
 struct vireo_fpu {
-	size_t size;
+	size_t size;	   /* of this struct */
 	uint8_t st[8][16]; /* ST(0) first; 10 bytes count, the lowest first */
-	uint8_t xmm[16][16];
-	uint16_t fcw, fsw, fop;
+	uint8_t xmm[16][16];	/* the lowest byte first */
+	uint16_t fcw, fsw, fop; /* control, status, last opcode */
 	uint8_t ftw; /* a bit for each register that is in use */
-	uint64_t fip, fdp;
-	uint32_t mxcsr;
+	uint64_t fip, fdp; /* the last instruction, and its operand */
+	uint32_t mxcsr;	   /* control and status of SSE */
 };
 
+/* Fills what is in *regs, after its size. */
 VIREO_API int vireo_vcpu_get_regs(struct vireo_vm *vm, unsigned int cpu,
 				  struct vireo_regs *regs);
 /* All of them: change what vireo_vcpu_get_regs() gave. What a CPU cannot be in
  * is refused by KVM (VIREO_EHOST); some of it may have been set then. */
 VIREO_API int vireo_vcpu_set_regs(struct vireo_vm *vm, unsigned int cpu,
 				  const struct vireo_regs *regs);
+/* Likewise, of the floating-point unit. */
 VIREO_API int vireo_vcpu_get_fpu(struct vireo_vm *vm, unsigned int cpu,
 				 struct vireo_fpu *fpu);
 VIREO_API int vireo_vcpu_set_fpu(struct vireo_vm *vm, unsigned int cpu,
@@ -818,6 +822,7 @@ VIREO_API int vireo_vcpu_set_msr(struct vireo_vm *vm, unsigned int cpu,
 VIREO_API int vireo_vcpu_translate(struct vireo_vm *vm, unsigned int cpu,
 				   uint64_t va, uint64_t *gpa, uint64_t *len);
 
+/* What may stop a guest. */
 enum vireo_break {
 	VIREO_BREAK_SOFTWARE, /* an instruction is about to be executed */
 	VIREO_BREAK_HARDWARE, /* the same; at most 4 of these together */
@@ -854,11 +859,12 @@ VIREO_API int vireo_break_remove(struct vireo_vm *vm, enum vireo_break kind,
  */
 VIREO_API int vireo_vcpu_step(struct vireo_vm *vm, unsigned int cpu);
 
+/* What has stopped it. */
 struct vireo_hit {
 	size_t size; /* sizeof(struct vireo_hit), from the caller */
-	unsigned int cpu;
+	unsigned int cpu; /* which one came there */
 	bool stepped; /* by vireo_vcpu_step(); the other fields mean nothing */
-	enum vireo_break kind;
+	enum vireo_break kind; /* of what was hit */
 	uint64_t va; /* of the breakpoint, or of what was touched */
 };
 
