@@ -7,6 +7,7 @@ show their outcome. Columns: id, input, outcome, tests, remark. A test is one of
 
   unit:FILE:NAME     a function of tests/unit/FILE.c that its main() registers;
                      the file must speak of the entry by its id
+  embed:FILE:NAME    the same of tests/embed
   guest:NAME         a case of tests/guest/cases.py
   fuzz:TARGET        tests/fuzz/fuzz_TARGET.c
   exhaustive:NUMBER  a property of tests/unit/queue_exhaustive.c
@@ -65,14 +66,14 @@ class Tests:
                                 if os.path.isfile(full) else None)
         return self.files[path]
 
-    def unit(self, entry, where):
+    def function(self, folder, entry, where):
         file, _, name = where.partition(':')
-        text = self.text(f'tests/unit/{file}.c')
+        text = self.text(f'{folder}/{file}.c')
         if text is None:
-            return f'there is no tests/unit/{file}.c'
-        build = self.text('tests/unit/meson.build') or ''
+            return f'there is no {folder}/{file}.c'
+        build = self.text(folder + '/meson.build') or ''
         if not re.search(rf"'(test_)?{re.escape(file[5:])}'", build):
-            return f'tests/unit/meson.build does not build {file}'
+            return f'{folder}/meson.build does not build {file}'
         if file not in self.parts:
             self.parts[file] = parts(text)
         if not registered(self.parts[file], name):
@@ -105,8 +106,8 @@ class Tests:
     def problem(self, entry, test):
         """What is wrong with a cell's test, or None."""
         kind, _, rest = test.partition(':')
-        if kind == 'unit':
-            return self.unit(entry, rest)
+        if kind in ('unit', 'embed'):
+            return self.function('tests/' + kind, entry, rest)
         if kind in ('guest', 'fuzz', 'exhaustive'):
             return getattr(self, kind)(rest)
         return f'{test}: no such kind of test'
@@ -242,6 +243,10 @@ PLANTS = (
     (change('tests', 'unit:test_queue:no_such_test', 'G03'), 'has no test'),
     (change('tests', 'unit:test_queue:', 'G03'), 'has no test'),
     (change('tests', 'unit:test_queue', 'G03'), 'has no test'),
+    (change('tests', 'embed:test_sandbox_misuse:no_such_test', 'G03'),
+     'has no test'),
+    (change('tests', 'embed:test_queue:a_test', 'G03'),
+     'there is no tests/embed/test_queue.c'),
     (change('tests', 'unit:test_nothing:a_test', 'G03'),
      'there is no tests/unit'),
     (change('tests', 'unit:test_words:main', 'G03'), 'has no test main'),
