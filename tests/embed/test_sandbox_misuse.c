@@ -271,7 +271,7 @@ static int in_child(struct vireo_sandbox *sb)
 {
 	struct vireo_sandbox_call call = { .size = sizeof(call),
 					   .function = "nothing",
-					   .timeout_us = 1000 };
+					   .timeout_us = TIMEOUT };
 	char byte;
 
 	if (vireo_sandbox_call(sb, &call, NULL, NULL) != VIREO_ESTATE)
