@@ -635,7 +635,8 @@ struct vireo_sandbox_options {
 	size_t image_len;  /* bytes of it, 64 MiB at most */
 	const char *path;  /* its file, or NULL */
 	bool flat;         /* it is plain machine code, loaded at 0x10000 */
-	uint64_t memory;   /* bytes of the guest's, 1 GiB at most; 0: 16 MiB */
+	uint64_t memory;   /* bytes of the guest's, 1 GiB at most; 0: 16 MiB.
+			    * This and the next two: whole pages of 4 KiB */
 	uint64_t stack;    /* bytes of it for the stack; 0: 64 KiB */
 	uint64_t buffer;   /* bytes, largest input and output; 0: 1 MiB. Twice
 			    * that is taken off memory; the heap has the rest */

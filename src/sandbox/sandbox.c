@@ -51,7 +51,7 @@ static int lay_out(struct vireo_sandbox *sb, const struct sandbox_config *cfg,
 		return err_set_key(err, -EINVAL, "memory",
 				   "memory: %" PRIu64 " KiB do not hold the "
 				   "program, its stack and two buffers (give "
-				   "it %" PRIu64 ")", cfg->memory / KIB,
+				   "it %" PRIu64 " KiB)", cfg->memory / KIB,
 				   info->heap / KIB);
 	info->heap_size = cfg->memory - info->heap;
 	info->buffer_size = cfg->buffer;
@@ -195,11 +195,9 @@ void sandbox_destroy(struct vireo_sandbox *sb)
 {
 	if (!sb)
 		return;
-	/* The guest's memory is not inherited, nor are timers: their addresses
-	 * and numbers may be somebody else's in a child. */
-	if (getpid() == sb->process)
-		sandbox_deadline_finish(&sb->deadline);
-	else
+	/* The guest's memory is not inherited: its addresses may be somebody
+	 * else's in a child. */
+	if (getpid() != sb->process)
 		sb->ram.map = NULL;
 	arch_sandbox_finish(&sb->arch);
 	kvm_vcpu_destroy(&sb->vcpu);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,41 +17,28 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-static int make(struct sandbox_deadline *d)
+/* A timer for each call: one that is kept signals the thread that it was made
+ * for, and another thread may have that one's number by then. */
+static int arm(struct sandbox_deadline *d, uint64_t timeout_us)
 {
-	pid_t self = gettid();
+	struct itimerspec when = { 0 };
 	struct sigevent event = {
 		.sigev_notify = SIGEV_THREAD_ID,
 		.sigev_signo = kvm_kick_signal(),
 	};
-
-	if (d->made && d->thread == self)
-		return 0;
-	sandbox_deadline_finish(d);
-	event.sigev_notify_thread_id = self;
-	if (timer_create(CLOCK_MONOTONIC, &event, &d->timer) < 0)
-		return -errno;
-	d->thread = self;
-	d->made = true;
-	return 0;
-}
-
-static int arm(struct sandbox_deadline *d, uint64_t timeout_us)
-{
-	struct itimerspec when = { 0 };
 	uint64_t ns;
-	int r = make(d);
 
-	if (r < 0)
-		return r;
 	if (!mul_u64(timeout_us, 1000, &ns) ||
 	    !add_u64(ns, clock_mono_ns(), &ns))
 		return 0; /* in 500 years */
+	event.sigev_notify_thread_id = gettid();
+	if (timer_create(CLOCK_MONOTONIC, &event, &d->timer) < 0)
+		return -errno;
 	d->ns = ns;
 	when.it_value.tv_sec = (time_t)(ns / NS_PER_S);
 	when.it_value.tv_nsec = (long)(ns % NS_PER_S);
-	return timer_settime(d->timer, TIMER_ABSTIME, &when, NULL) < 0 ? -errno
-								       : 0;
+	timer_settime(d->timer, TIMER_ABSTIME, &when, NULL);
+	return 0;
 }
 
 int sandbox_deadline_begin(struct sandbox_deadline *d, uint64_t timeout_us,
@@ -79,19 +65,10 @@ bool sandbox_deadline_over(const struct sandbox_deadline *d)
 
 void sandbox_deadline_end(struct sandbox_deadline *d)
 {
-	const struct itimerspec never = { 0 };
-	struct itimerspec left = { 0 };
-
-	/* Time that is left means: it has not come. */
-	if (d->ns && (timer_settime(d->timer, 0, &never, &left) < 0 ||
-		      (!left.it_value.tv_sec && !left.it_value.tv_nsec)))
+	if (d->ns)
+		timer_delete(d->timer);
+	/* What had not come by then does not come any more. */
+	if (sandbox_deadline_over(d))
 		kvm_consume_kick();
 	pthread_sigmask(SIG_SETMASK, &d->saved, NULL);
-}
-
-void sandbox_deadline_finish(struct sandbox_deadline *d)
-{
-	if (d->made)
-		timer_delete(d->timer);
-	d->made = false;
 }

@@ -10,14 +10,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 #include <time.h>
 
 /* Zero-initialised. */
 struct sandbox_deadline {
-	bool made;
-	timer_t timer;  /* owned; only of the process that made it */
-	pid_t thread;   /* whom it signals */
+	timer_t timer;  /* from begin to end, when there is a deadline */
 	uint64_t ns;    /* when, by the monotonic clock; 0: never */
 	sigset_t saved; /* the thread's mask */
 };
@@ -30,7 +27,5 @@ int sandbox_deadline_begin(struct sandbox_deadline *d, uint64_t timeout_us,
 bool sandbox_deadline_over(const struct sandbox_deadline *d);
 /* The signal is not pending any more, and the mask is as before. */
 void sandbox_deadline_end(struct sandbox_deadline *d);
-
-void sandbox_deadline_finish(struct sandbox_deadline *d);
 
 #endif
