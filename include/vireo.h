@@ -839,9 +839,10 @@ enum vireo_break {
  *
  * @len: of what is watched, 1, 2, 4 or 8 bytes, @va a multiple of it; else 1.
  * Adding one again is no error. VIREO_EINVAL: as above, or @va is not mapped to
- * RAM (in software); VIREO_EHOST: no more of this kind, or not on this host
- * (where KVM emulates a guest's kernel, nothing can be watched); VIREO_ESTATE
- * also with key "gdb": they are the debugger's.
+ * RAM (in software); VIREO_EHOST: no more of this kind, or it does not work on
+ * this host, which is tried the first time (where KVM emulates a guest's
+ * kernel, nothing can be watched); VIREO_ESTATE also with key "gdb": they are
+ * the debugger's.
  */
 VIREO_API int vireo_break_add(struct vireo_vm *vm, unsigned int cpu,
 			      enum vireo_break kind, uint64_t va,

@@ -236,12 +236,15 @@ uint64_t vm_debug_write(struct vireo_vm *vm, unsigned int cpu, uint64_t va,
 
 /* ---- breakpoints ---- */
 
-static bool can_watch(struct vireo_vm *vm)
+/* Looked for when it is wanted first. */
+static bool can_break(struct vireo_vm *vm, enum vireo_break kind)
 {
-	if (!vm->debug.watch_probed)
-		vm->debug.watch_works = arch_probe_watch(&vm->kvm);
-	vm->debug.watch_probed = true;
-	return vm->debug.watch_works;
+	struct vm_debug *d = &vm->debug;
+
+	if (!d->probed[kind])
+		d->works[kind] = arch_probe_break(&vm->kvm, kind);
+	d->probed[kind] = true;
+	return d->works[kind];
 }
 
 int vm_break_add(struct vireo_vm *vm, unsigned int cpu, enum vireo_break kind,
@@ -251,10 +254,12 @@ int vm_break_add(struct vireo_vm *vm, unsigned int cpu, enum vireo_break kind,
 	uint64_t part = 1;
 	int r = 0;
 
-	if (kind == VIREO_BREAK_SOFTWARE)
-		r = find(vm, cpu, va, &gpa, &part);
-	else if (kind != VIREO_BREAK_HARDWARE && !can_watch(vm))
+	if ((unsigned int)kind >= VM_BREAK_KINDS)
+		return -EINVAL;
+	if (!can_break(vm, kind))
 		r = -ENOTSUP;
+	else if (kind == VIREO_BREAK_SOFTWARE)
+		r = find(vm, cpu, va, &gpa, &part);
 	if (!r)
 		r = breakpoints_add(&vm->debug.breaks, &vm->board.mem, kind,
 				    va, len, gpa);

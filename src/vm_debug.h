@@ -22,6 +22,8 @@
 struct vcpu;
 struct vireo_vm;
 
+#define VM_BREAK_KINDS (VIREO_WATCH_ACCESS + 1)
+
 /* One vCPU's last hit. */
 struct vm_hit {
 	bool pending; /* nobody has been told */
@@ -33,8 +35,9 @@ struct vm_hit {
 
 struct vm_debug {
 	struct breakpoints breaks; /* as its header says */
-	bool watch_probed; /* guarded by the board's lock, like */
-	bool watch_works;
+	/* by enum vireo_break, guarded by the board's lock */
+	bool probed[VM_BREAK_KINDS];
+	bool works[VM_BREAK_KINDS];
 	int hit_fd;          /* owned; readable while a hit is pending */
 	struct vm_hit *hit;  /* owned; one for each vCPU; the VM's lock */
 };

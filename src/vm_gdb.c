@@ -166,11 +166,17 @@ static int add_break(void *ctx, unsigned int cpu, enum gdb_break kind,
 		return r;
 	r = vm_break_add(vm, cpu, kind_of(kind), va, len);
 	vm_debug_leave(vm);
-	if (r == -ENOTSUP)
+	if (r != -ENOTSUP)
+		return r;
+	if (kind == GDB_SOFTWARE || kind == GDB_HARDWARE)
+		log_warn(&vm->log, "gdb: %s do not work on this host",
+			 kind == GDB_HARDWARE ? "the CPU's breakpoints"
+					      : "breakpoints in software");
+	else
 		log_warn(&vm->log,
 			 "gdb: watchpoints do not work on this host (set "
 			 "can-use-hw-watchpoints 0)");
-	return r;
+	return -ENODEV; /* or gdb would write one into memory by itself */
 }
 
 static int remove_break(void *ctx, unsigned int cpu, enum gdb_break kind,

@@ -77,8 +77,10 @@ enum arch_stop arch_vcpu_stop(struct kvm_vcpu *vcpu, uint64_t *pc,
 int arch_vcpu_reflect(struct kvm_vcpu *vcpu, const struct arch_debug *debug,
 		      enum arch_stop stop);
 
-/* Do watchpoints work for a guest's kernel here? Runs a tiny guest. */
-bool arch_probe_watch(const struct kvm *kvm);
+/* Do breakpoints of this kind work for a guest's kernel here? Runs a tiny
+ * guest. They do not where KVM emulates the guest's kernel (watchpoints), or
+ * where KVM's own processor is emulated (any). */
+bool arch_probe_break(const struct kvm *kvm, enum vireo_break kind);
 
 /* ---- as gdb numbers the registers ---- */
 

@@ -22,8 +22,9 @@
 static void start(struct one_vm *f)
 {
 	one_vm_create(f);
-	f->vm->debug.watch_probed = true; /* of another VM of the fake's */
-	f->vm->debug.watch_works = true;
+	/* Looking for it would take another VM of the fake's. */
+	memset(f->vm->debug.probed, true, sizeof(f->vm->debug.probed));
+	memset(f->vm->debug.works, true, sizeof(f->vm->debug.works));
 	gate_close(&f->vm->gate);
 	assert_int_equal(vm_start(f->vm, NULL), 0);
 	assert_int_equal(vireo_pause(f->vm), 0);
@@ -287,7 +288,7 @@ static void hardware_breakpoint_is_in_every_vcpu(void **state)
 	hit = wait_hit(f);
 	assert_int_equal(hit.kind, VIREO_WATCH_WRITE);
 	assert_int_equal(hit.va, 0x88);
-	f->vm->debug.watch_works = false;
+	f->vm->debug.works[VIREO_WATCH_ACCESS] = false;
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_WATCH_ACCESS, 8, 8),
 			 VIREO_EHOST);
 }

@@ -240,18 +240,30 @@ int arch_probe(const struct kvm *kvm, struct arch_probe *probe, struct err *err)
 		     : 0;
 }
 
-bool arch_probe_watch(const struct kvm *kvm)
+/* A breakpoint in software that KVM does not know is one, too: see
+ * arch_vcpu_stop(). */
+bool arch_probe_break(const struct kvm *kvm, enum vireo_break kind)
 {
-	const struct arch_debug debug = {
+	struct arch_debug debug = {
 		.count = 1,
-		.hw = { { VIREO_WATCH_WRITE, PROBE_DATA, 4 } },
+		.hw = { { kind, PROBE_DATA, 4 } },
 	};
+	const uint8_t *code = insn_store;
+	size_t len = sizeof(insn_store);
 	struct bench b;
-	bool works;
+	int reason = -EIO;
 
-	works = bench_init(&b, kvm, NULL) == 0 &&
-		arch_vcpu_set_debug(&b.vcpu, &debug) == 0 &&
-		run(&b, insn_store, sizeof(insn_store), 0) == KVM_EXIT_DEBUG;
+	if (kind == VIREO_BREAK_SOFTWARE) {
+		debug = (struct arch_debug){ .soft = true };
+		code = insn_int3;
+		len = sizeof(insn_int3);
+	} else if (kind == VIREO_BREAK_HARDWARE) { /* the second one */
+		debug.hw[0] = (struct arch_break){ kind, PROBE_CODE + 2, 1 };
+	}
+	if (bench_init(&b, kvm, NULL) == 0 &&
+	    arch_vcpu_set_debug(&b.vcpu, &debug) == 0)
+		reason = run(&b, code, len, 0);
 	bench_finish(&b);
-	return works;
+	return reason == KVM_EXIT_DEBUG ||
+	       (debug.soft && reason == KVM_EXIT_INTERNAL_ERROR);
 }
