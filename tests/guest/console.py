@@ -336,7 +336,10 @@ def visitor_of_a_guest_that_takes_no_key_stays(bed):
                     break
             left = visitor.poll()
             visitor.kill()
-        process.send_signal(signal.SIGQUIT)
+        # Not SIGQUIT: it may be ignored, as in the background of a script.
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
         finish(process, STOPPED)
     need(left is None, f'it ended with {left} after {typed} bytes')
     need(typed < 1 << 20, f'{typed} bytes are somewhere')
