@@ -74,6 +74,10 @@ struct vireo_error {
 /* The version of the library that runs, "0.1.0". Always answers. */
 VIREO_API const char *vireo_version(void);
 
+/* What this library has, by name, in no order: "x86-64", "command", "gdb", ...;
+ * NULL past the last. */
+VIREO_API const char *vireo_feature_at(size_t index);
+
 /* ---- configuration: keys and values, as text ---- */
 
 struct vireo_config;
@@ -192,6 +196,19 @@ VIREO_API int vireo_create(struct vireo_vm **out,
 /* Lets the vCPUs run. Once per VM; VIREO_ESTATE otherwise. */
 VIREO_API int vireo_start(struct vireo_vm *vm, struct vireo_error *err);
 
+/* The vCPUs of VMs of this configuration run on threads of the caller's: each
+ * vCPU waits for one that calls vireo_vcpu_run(). */
+VIREO_API int vireo_config_own_threads(struct vireo_config *cfg,
+				       struct vireo_error *err);
+
+/* Runs vCPU @cpu on the calling thread until the VM has ended, over resets of
+ * the machine; before vireo_start() it waits. Callbacks of devices run on it,
+ * with their rules. Meanwhile SIGRTMAX - 1 is blocked for this thread, and
+ * while it is in the guest all other signals wait. 0; VIREO_EINVAL: no such
+ * vCPU; VIREO_ESTATE: the VM has threads itself, or has ended, or another
+ * thread runs this vCPU. The thread is out before vireo_destroy() returns. */
+VIREO_API int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu);
+
 /* Waits until the VM has ended, at most @timeout_ms (-1: for ever, 0: only
  * looks). 0 and *end filled, or VIREO_ETIME; VIREO_ESTATE before the start. */
 VIREO_API int vireo_wait(struct vireo_vm *vm, int timeout_ms,
@@ -308,6 +325,27 @@ VIREO_API int vireo_memory_dirty(struct vireo_vm *vm,
 				 void (*fn)(void *ctx, uint64_t gpa,
 					    uint64_t length),
 				 void *ctx);
+
+/* Where the guest's RAM comes from, of as many bytes as key "memory" says: a
+ * memfd, or a function. */
+struct vireo_ram {
+	size_t size; /* sizeof(struct vireo_ram) */
+	int fd;      /* a memfd with F_SEAL_SHRINK, duplicated; or -1 */
+	/* Memory that is zeroed and aligned to @align (a power of two), for
+	 * each machine: also after a reset. NULL: there is none. */
+	void *(*alloc)(void *ctx, size_t size, size_t align);
+	/* It is not used any more. */
+	void (*free)(void *ctx, void *memory, size_t size);
+	void *ctx; /* for the functions */
+};
+
+/* What a memfd holds the guest finds, below what is loaded into it; after a
+ * reset it is zeroed. It may be mapped elsewhere, too: memory is then shared
+ * with the guest, which may change it at any time. VIREO_EINVAL: neither, or
+ * both; VIREO_EHOST. Too small a memfd is seen by vireo_create(). */
+VIREO_API int vireo_config_set_ram(struct vireo_config *cfg,
+				   const struct vireo_ram *ram,
+				   struct vireo_error *err);
 
 /* Whose memory it is: @fd (from @offset on) or, with @fd -1, at @addr in this
  * process, where it has to stay until the VM is destroyed. */
@@ -450,8 +488,8 @@ struct vireo_virtio {
 	/* A request, to be given back by vireo_request_done(): in here or
 	 * whenever it is done, by any thread. Runs on the VM's I/O thread. */
 	void (*request)(void *ctx, struct vireo_request *request);
-	/* The driver has reset the device, or the machine is a new one:
-	 * requests that are out are void. NULL. */
+	/* The driver has reset the device, or the machine is a new one (in
+	 * vireo_create(), too): requests that are out are void. NULL. */
 	void (*reset)(void *ctx);
 	void *ctx; /* for the callbacks */
 };

@@ -6,8 +6,10 @@
 #include "api.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
+#include "base/num.h"
 #include "board/keys.h"
 #include "check.h"
 
@@ -51,6 +53,16 @@ int api_code(int error)
 const char *vireo_version(void)
 {
 	return VIREO_VERSION;
+}
+
+const char *vireo_feature_at(size_t index)
+{
+	static const char *const features[] = {
+		"x86-64", "command", "share", "layer", "gdb", "sandbox",
+		"devices", "virtio-devices", "dirty-pages", "core",
+	};
+
+	return index < ARRAY_SIZE(features) ? features[index] : NULL;
 }
 
 const struct vireo_key *vireo_key_at(size_t index)
@@ -110,6 +122,25 @@ int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 		r = -EBUSY;
 	if (!r)
 		r = vm_wait(vm, timeout_ms, end);
+	return r < 0 ? api_code(r) : 0;
+}
+
+int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu)
+{
+	sigset_t kick, old;
+	int r;
+
+	if (!vm || cpu >= vm->cfg->cpus)
+		return VIREO_EINVAL;
+	if (!vm->seat || vm_is_own_thread(vm))
+		return VIREO_ESTATE;
+	/* Let through by KVM_RUN alone. */
+	sigemptyset(&kick);
+	sigaddset(&kick, kvm_kick_signal());
+	pthread_sigmask(SIG_BLOCK, &kick, &old);
+	r = seat_sit(&vm->seat[cpu]);
+	kvm_consume_kick();
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return r < 0 ? api_code(r) : 0;
 }
 

@@ -10,23 +10,21 @@
 
 #define QUEUE_SIZE 256
 
-/* Where it keeps them; NULL and an error. @size is what the caller's struct
+/* Where it keeps them: 0, or the public code. @size is what the caller's struct
  * says of itself, @want what it has to. */
-static struct extras *extras_of(struct vireo_config *cfg, bool given,
-				size_t size, size_t want,
-				struct vireo_error *err)
+static int extras_of(struct extras **out, struct vireo_config *cfg, bool given,
+		     size_t size, size_t want, struct vireo_error *err)
 {
 	if (!cfg || !given)
-		api_fail_text(err, VIREO_EINVAL, "an argument is NULL");
-	else if (size != want)
-		api_fail_text(err, VIREO_EINVAL,
-			      "size: not that of this version's struct");
-	else if (!cfg->extras &&
-		 !(cfg->extras = calloc(1, sizeof(*cfg->extras))))
-		api_fail_text(err, VIREO_EHOST, "out of memory");
-	else
-		return cfg->extras;
-	return NULL;
+		return api_fail_text(err, VIREO_EINVAL, "an argument is NULL");
+	if (size != want)
+		return api_fail_text(err, VIREO_EINVAL,
+				     "size: not that of this version's struct");
+	if (!cfg->extras)
+		cfg->extras = calloc(1, sizeof(*cfg->extras));
+	*out = cfg->extras;
+	return *out ? 0 :
+		      api_fail_text(err, VIREO_EHOST, "out of memory");
 }
 
 /* Too many are the caller's doing. */
@@ -48,13 +46,14 @@ int vireo_config_add_device(struct vireo_config *cfg,
 			    const struct vireo_device *device,
 			    struct vireo_error *err)
 {
-	struct extras *x = extras_of(cfg, device, device ? device->size : 0,
-				     sizeof(*device), err);
+	struct extras *x;
+	int r = extras_of(&x, cfg, device, device ? device->size : 0,
+			  sizeof(*device), err);
 	struct err why = { 0 };
 	struct extra_device d;
 
-	if (!x)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
 	d = (struct extra_device){
 		.port = device->port,
 		.base = device->base,
@@ -70,14 +69,14 @@ int vireo_config_add_doorbell(struct vireo_config *cfg,
 			      const struct vireo_doorbell *doorbell,
 			      struct vireo_error *err)
 {
-	struct extras *x = extras_of(cfg, doorbell,
-				     doorbell ? doorbell->size : 0,
-				     sizeof(*doorbell), err);
+	struct extras *x;
+	int r = extras_of(&x, cfg, doorbell, doorbell ? doorbell->size : 0,
+			  sizeof(*doorbell), err);
 	struct err why = { 0 };
 	struct extra_doorbell d;
 
-	if (!x)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
 	d = (struct extra_doorbell){ doorbell->fd, doorbell->port,
 				     doorbell->addr, doorbell->length,
 				     doorbell->has_match, doorbell->match };
@@ -88,11 +87,12 @@ int vireo_config_add_irq_fd(struct vireo_config *cfg, unsigned int line, int fd,
 			    struct vireo_error *err)
 {
 	const struct extra_irq i = { fd, line };
-	struct extras *x = extras_of(cfg, true, 0, 0, err);
+	struct extras *x;
+	int r = extras_of(&x, cfg, true, 0, 0, err);
 	struct err why = { 0 };
 
-	if (!x)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
 	return result(extras_add_irq(x, &i, &why), err, &why);
 }
 
@@ -101,10 +101,11 @@ int vireo_config_set_hypercall(struct vireo_config *cfg, uint16_t port,
 					  struct vireo_hypercall *call),
 			       void *ctx, struct vireo_error *err)
 {
-	struct extras *x = extras_of(cfg, fn, 0, 0, err);
+	struct extras *x;
+	int r = extras_of(&x, cfg, fn, 0, 0, err);
 
-	if (!x)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
 	x->has_hypercall = true;
 	x->hypercall_port = port;
 	x->hypercall = (struct hypercall_sink){ fn, ctx };
@@ -115,13 +116,14 @@ int vireo_config_map_memory(struct vireo_config *cfg,
 			    const struct vireo_memory_map *map,
 			    struct vireo_error *err)
 {
-	struct extras *x = extras_of(cfg, map, map ? map->size : 0,
-				     sizeof(*map), err);
+	struct extras *x;
+	int r = extras_of(&x, cfg, map, map ? map->size : 0,
+			  sizeof(*map), err);
 	struct err why = { 0 };
 	struct extra_memory m;
 
-	if (!x)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
 	m = (struct extra_memory){
 		.fd = map->fd < 0 ? -1 : map->fd,
 		.off = map->fd < 0 ? 0 : map->offset,
@@ -131,6 +133,35 @@ int vireo_config_map_memory(struct vireo_config *cfg,
 		.read_only = map->read_only,
 	};
 	return result(extras_add_memory(x, &m, &why), err, &why);
+}
+
+int vireo_config_set_ram(struct vireo_config *cfg, const struct vireo_ram *ram,
+			 struct vireo_error *err)
+{
+	struct extras *x;
+	int r = extras_of(&x, cfg, ram, ram ? ram->size : 0,
+			  sizeof(*ram), err);
+	struct err why = { 0 };
+
+	if (r < 0)
+		return r;
+	if (ram->fd >= 0 ? ram->alloc || ram->free : !ram->alloc || !ram->free)
+		return api_fail_text(err, VIREO_EINVAL,
+				     "memory: a descriptor, or two functions");
+	return result(extras_set_ram(x, &(struct ram_source){
+		ram->fd < 0 ? -1 : ram->fd, ram->alloc, ram->free, ram->ctx
+	}, &why), err, &why);
+}
+
+int vireo_config_own_threads(struct vireo_config *cfg, struct vireo_error *err)
+{
+	struct extras *x;
+	int r = extras_of(&x, cfg, true, 0, 0, err);
+
+	if (r < 0)
+		return r;
+	x->own_threads = true;
+	return 0;
 }
 
 int vireo_irq_set(struct vireo_vm *vm, unsigned int line, bool level)
@@ -162,13 +193,14 @@ int vireo_config_add_virtio(struct vireo_config *cfg,
 			    const struct vireo_virtio *device,
 			    struct vireo_error *err)
 {
-	struct extras *x = extras_of(cfg, device, device ? device->size : 0,
-				     sizeof(*device), err);
+	struct extras *x;
+	int r = extras_of(&x, cfg, device, device ? device->size : 0,
+			  sizeof(*device), err);
 	struct err why = { 0 };
 	struct extra_virtio v = { .name = "" };
 
-	if (!x)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
 	if (device->config_size > sizeof(v.space) ||
 	    (device->config_size && !device->config))
 		return api_fail_text(err, VIREO_EINVAL,

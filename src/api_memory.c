@@ -222,6 +222,8 @@ int vireo_memory_dirty(struct vireo_vm *vm,
 		r = add_region(&runs, vm, &vm->board.lent.region[i]);
 	if (!r)
 		vm->all_dirty = false;
+	else if (r != -EBUSY)
+		vm->all_dirty = true; /* what was taken is not told */
 	pthread_mutex_unlock(&vm->board_lock);
 	for (size_t i = 0; i < runs.count && !r; i++)
 		fn(ctx, runs.run[i].gpa, runs.run[i].size);

@@ -82,6 +82,9 @@ int vireo_sandbox_create(struct vireo_sandbox **out,
 	if (!r)
 		r = sandbox_create(out, &cfg, &why);
 	free(file);
+	/* What has no key to blame is the host's doing, whatever its number. */
+	if (r < 0 && r != -ENOEXEC && !(r == -EINVAL && why.key[0]))
+		r = -EIO;
 	return r < 0 ? api_fail(err, api_code(r), &why) : 0;
 }
 

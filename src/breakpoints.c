@@ -14,9 +14,16 @@ void breakpoints_finish(struct breakpoints *b)
 	*b = (struct breakpoints){ 0 };
 }
 
-static bool is_soft(const struct breakpoint *p)
+/* A byte in RAM? */
+static bool is_soft(const struct breakpoints *b, const struct breakpoint *p)
 {
-	return p->kind == VIREO_BREAK_SOFTWARE;
+	return p->kind == VIREO_BREAK_SOFTWARE ||
+	       (b->planted && p->kind == VIREO_BREAK_HARDWARE);
+}
+
+static uint8_t insn_of(const struct breakpoints *b)
+{
+	return b->insn ? b->insn : ARCH_BREAK_INSN;
 }
 
 static struct breakpoint *find(struct breakpoints *b, enum vireo_break kind,
@@ -40,13 +47,14 @@ static const struct breakpoint *find_byte(const struct breakpoints *b,
 	for (unsigned int i = 0; i < b->count; i++) {
 		const struct breakpoint *p = &b->list[i];
 
-		if (p != but && is_soft(p) && p->there && p->gpa == gpa)
+		if (p != but && is_soft(b, p) && p->there && p->gpa == gpa)
 			return p;
 	}
 	return NULL;
 }
 
-bool breakpoints_at(const struct breakpoints *b, uint64_t gpa)
+const struct breakpoint *breakpoints_at(const struct breakpoints *b,
+					uint64_t gpa)
 {
 	return find_byte(b, gpa, NULL);
 }
@@ -59,7 +67,7 @@ static int check(const struct breakpoints *b, enum vireo_break kind,
 	unsigned int hard = 0;
 
 	for (unsigned int i = 0; i < b->count; i++)
-		hard += !is_soft(&b->list[i]);
+		hard += !is_soft(b, &b->list[i]);
 	switch (kind) {
 	case VIREO_BREAK_SOFTWARE:
 		return len != 1			    ? -EINVAL
@@ -84,7 +92,7 @@ static int plant(struct breakpoints *b, const struct mem *mem,
 		 struct breakpoint *p)
 {
 	const struct breakpoint *other = find_byte(b, p->gpa, p);
-	const uint8_t insn = ARCH_BREAK_INSN;
+	const uint8_t insn = insn_of(b);
 
 	if (other)
 		p->was = other->was;
@@ -103,7 +111,7 @@ static void pull(struct breakpoints *b, const struct mem *mem,
 
 	if (!p->there || find_byte(b, p->gpa, p))
 		return;
-	if (mem_read(mem, &now, p->gpa, 1) == 0 && now == ARCH_BREAK_INSN)
+	if (mem_read(mem, &now, p->gpa, 1) == 0 && now == insn_of(b))
 		mem_write(mem, p->gpa, &p->was, 1);
 	p->there = false;
 }
@@ -116,7 +124,7 @@ int breakpoints_add(struct breakpoints *b, const struct mem *mem,
 	struct breakpoint *list;
 	int r;
 
-	if (p && (!is_soft(p) || (p->there && p->gpa == gpa)))
+	if (p && (!is_soft(b, p) || (p->there && p->gpa == gpa)))
 		return 0;
 	if (p) { /* lost, or the address leads elsewhere by now */
 		r = breakpoints_remove(b, mem, kind, va, len);
@@ -133,7 +141,7 @@ int breakpoints_add(struct breakpoints *b, const struct mem *mem,
 	p = &list[b->count];
 	*p = (struct breakpoint){ .kind = kind, .va = va, .len = len,
 				  .gpa = gpa };
-	if (is_soft(p))
+	if (is_soft(b, p))
 		r = plant(b, mem, p);
 	b->count += r == 0;
 	return r;
@@ -146,7 +154,7 @@ int breakpoints_remove(struct breakpoints *b, const struct mem *mem,
 
 	if (!p)
 		return -ENOENT;
-	if (is_soft(p))
+	if (is_soft(b, p))
 		pull(b, mem, p);
 	*p = b->list[--b->count];
 	return 0;
@@ -157,7 +165,7 @@ void breakpoints_remove_all(struct breakpoints *b, const struct mem *mem)
 	while (b->count) {
 		struct breakpoint *p = &b->list[b->count - 1];
 
-		if (is_soft(p))
+		if (is_soft(b, p))
 			pull(b, mem, p);
 		b->count--;
 	}
@@ -187,7 +195,7 @@ bool breakpoints_lift(struct breakpoints *b, const struct mem *mem,
 /* The instruction may have changed the byte. */
 void breakpoints_put_back(struct breakpoints *b, const struct mem *mem)
 {
-	const uint8_t insn = ARCH_BREAK_INSN;
+	const uint8_t insn = insn_of(b);
 	uint8_t now;
 
 	if (!b->lifted)
@@ -198,7 +206,7 @@ void breakpoints_put_back(struct breakpoints *b, const struct mem *mem)
 	    mem_write(mem, b->lifted_gpa, &insn, 1) < 0)
 		return;
 	for (unsigned int i = 0; i < b->count; i++)
-		if (is_soft(&b->list[i]) && b->list[i].there &&
+		if (is_soft(b, &b->list[i]) && b->list[i].there &&
 		    b->list[i].gpa == b->lifted_gpa)
 			b->list[i].was = now;
 }
@@ -212,8 +220,8 @@ void breakpoints_hide(const struct breakpoints *b, uint64_t gpa, uint8_t *bytes,
 		const struct breakpoint *p = &b->list[i];
 		uint64_t at = p->gpa - gpa;
 
-		if (is_soft(p) && p->there && p->gpa >= gpa && at < len &&
-		    bytes[at] == ARCH_BREAK_INSN)
+		if (is_soft(b, p) && p->there && p->gpa >= gpa && at < len &&
+		    bytes[at] == insn_of(b))
 			bytes[at] = p->was;
 	}
 }
@@ -221,13 +229,13 @@ void breakpoints_hide(const struct breakpoints *b, uint64_t gpa, uint8_t *bytes,
 int breakpoints_write(struct breakpoints *b, const struct mem *mem,
 		      uint64_t gpa, const uint8_t *bytes, uint64_t len)
 {
-	const uint8_t insn = ARCH_BREAK_INSN;
+	const uint8_t insn = insn_of(b);
 	int r = mem_write(mem, gpa, bytes, len);
 
 	for (unsigned int i = 0; i < b->count && r == 0; i++) {
 		struct breakpoint *p = &b->list[i];
 
-		if (!is_soft(p) || !p->there || p->gpa < gpa ||
+		if (!is_soft(b, p) || !p->there || p->gpa < gpa ||
 		    p->gpa - gpa >= len)
 			continue;
 		p->was = bytes[p->gpa - gpa];
@@ -242,7 +250,7 @@ void breakpoints_describe(const struct breakpoints *b, struct arch_debug *out)
 	for (unsigned int i = 0; i < b->count; i++) {
 		const struct breakpoint *p = &b->list[i];
 
-		if (is_soft(p))
+		if (is_soft(b, p))
 			out->soft |= p->there;
 		else
 			out->hw[out->count++] = (struct arch_break){

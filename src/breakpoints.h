@@ -30,15 +30,17 @@ struct breakpoint {
 struct breakpoints {
 	unsigned int count;
 	struct breakpoint *list; /* owned */
-	bool lifted;             /* for a step: those at ... */
+	uint8_t insn; /* of those in software; 0: ARCH_BREAK_INSN */
+	bool planted; /* those of the CPU, too: it does not heed them */
+	bool lifted;  /* for a step: those at ... */
 	uint64_t lifted_gpa;
 };
 
 void breakpoints_finish(struct breakpoints *b);
 
-/* @gpa: where @va is, in software; else it does not count. Adding one that is
- * there is no error. -EINVAL: @len or @va; -EFAULT: no RAM is there; -ENOSPC,
- * -ENOMEM. */
+/* @gpa: where @va is, for a byte in RAM; else it does not count. Adding one
+ * that is there is no error. -EINVAL: @len or @va; -EFAULT: no RAM is there;
+ * -ENOSPC, -ENOMEM. */
 int breakpoints_add(struct breakpoints *b, const struct mem *mem,
 		    enum vireo_break kind, uint64_t va, unsigned int len,
 		    uint64_t gpa);
@@ -49,8 +51,9 @@ void breakpoints_remove_all(struct breakpoints *b, const struct mem *mem);
 /* The guest's RAM is a new one. */
 void breakpoints_forget_ram(struct breakpoints *b);
 
-/* Is there one in software at @gpa? */
-bool breakpoints_at(const struct breakpoints *b, uint64_t gpa);
+/* The one in software at @gpa; NULL: there is none. */
+const struct breakpoint *breakpoints_at(const struct breakpoints *b,
+					uint64_t gpa);
 
 /* Takes those at @gpa away until breakpoints_put_back(). False: there are
  * none. */

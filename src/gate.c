@@ -115,14 +115,19 @@ void gate_wait_empty(struct gate *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
-bool gate_is_open_for_one(struct gate *g)
+int gate_alone(struct gate *g)
 {
-	bool open;
+	int alone;
 
 	pthread_mutex_lock(&g->lock);
-	open = g->alone != GATE_NOBODY;
+	alone = g->alone;
 	pthread_mutex_unlock(&g->lock);
-	return open;
+	return alone;
+}
+
+bool gate_is_open_for_one(struct gate *g)
+{
+	return gate_alone(g) != GATE_NOBODY;
 }
 
 bool gate_is_empty(struct gate *g)

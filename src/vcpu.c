@@ -6,6 +6,7 @@
 #include "vcpu.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -269,6 +270,9 @@ static void handle_exit(struct vcpu *vcpu)
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
+		if (vcpu->debug.soft && arch_vcpu_may_stop(&vcpu->kvm) &&
+		    is_debugged(vcpu, false))
+			break;
 		handle_io(vcpu);
 		complete_step(vcpu);
 		break;
@@ -350,10 +354,12 @@ static void slow_down(struct vcpu *vcpu)
 	while (wait && !kvm_wait_kick(wait));
 }
 
-static void *vcpu_main(void *arg)
+static void vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
+	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
+	atomic_store(&vcpu->cpu_before_ns, before);
 	vcpu->pass.id = (int)vcpu->kvm.id;
 	gate_enter(vcpu->host->gate, &vcpu->pass, &vcpu->stop);
 	while (!atomic_load(&vcpu->stop)) {
@@ -381,23 +387,70 @@ static void *vcpu_main(void *arg)
 	}
 	kvm_consume_kick();
 	gate_leave(vcpu->host->gate, &vcpu->pass);
-	vcpu->stats.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	vcpu->stats.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+}
+
+static void *thread_main(void *arg)
+{
+	vcpu_main(arg);
 	return NULL;
+}
+
+/* The seat of an embedder's thread; NULL: it has a thread of its own. */
+static struct seat *seat_of(const struct vcpu *vcpu)
+{
+	return vcpu->host->seat ? &vcpu->host->seat[vcpu->kvm.id] : NULL;
+}
+
+/* That it may was seen when the VM was made; if that has changed it runs
+ * anywhere. */
+static void pin(const struct vcpu *vcpu)
+{
+	const struct config *cfg = vcpu->host->board->cfg;
+	cpu_set_t set;
+	int r;
+
+	if (!cfg->pins)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(cfg->pin[vcpu->kvm.id % cfg->pins], &set);
+	r = pthread_setaffinity_np(vcpu->thread, sizeof(set), &set);
+	if (r)
+		log_warn(vcpu->host->board->log, "vcpu%u: not pinned: %s",
+			 vcpu->kvm.id, strerror(r));
 }
 
 int vcpu_start(struct vcpu *vcpu, struct err *err)
 {
+	struct seat *seat = seat_of(vcpu);
 	char name[16];
 	int r;
 
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->kvm.id);
 	atomic_store(&vcpu->stop, false);
-	r = thread_start(&vcpu->thread, name, vcpu_main, vcpu);
+	if (seat) {
+		vcpu->running = true;
+		seat_give(seat, vcpu_main, vcpu);
+		return 0;
+	}
+	r = thread_start(&vcpu->thread, name, thread_main, vcpu);
 	if (r < 0)
 		return err_set(err, r, "cannot start the thread %s: %s", name,
 			       strerror(-r));
 	vcpu->running = true;
+	pin(vcpu);
 	return 0;
+}
+
+/* Out of the guest, or out of a wait. */
+static void send_kick(struct vcpu *vcpu)
+{
+	struct seat *seat = seat_of(vcpu);
+
+	if (seat)
+		seat_signal(seat, kvm_kick_signal());
+	else
+		pthread_kill(vcpu->thread, kvm_kick_signal());
 }
 
 void vcpu_kick(struct vcpu *vcpu)
@@ -416,7 +469,7 @@ void vcpu_call(struct vcpu *vcpu)
 	/* The flag catches a thread that is about to enter the guest, the
 	 * signal one that is inside; a signal in between stays pending. */
 	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	pthread_kill(vcpu->thread, kvm_kick_signal());
+	send_kick(vcpu);
 }
 
 /* The signal alone: without the flag the thread goes back into the guest. */
@@ -425,23 +478,32 @@ void vcpu_sample(struct vcpu *vcpu)
 	if (!vcpu->running)
 		return;
 	atomic_fetch_add(&vcpu->wanted, 1);
-	pthread_kill(vcpu->thread, kvm_kick_signal());
+	send_kick(vcpu);
 }
 
 uint64_t vcpu_cpu_ns(const struct vcpu *vcpu)
 {
+	uint64_t before = atomic_load(&vcpu->cpu_before_ns);
 	clockid_t clock;
+	uint64_t now = 0;
 
-	if (!vcpu->running || pthread_getcpuclockid(vcpu->thread, &clock))
+	if (!vcpu->running)
 		return 0;
-	return clock_ns(clock);
+	if (seat_of(vcpu))
+		now = seat_cpu_ns(seat_of(vcpu));
+	else if (!pthread_getcpuclockid(vcpu->thread, &clock))
+		now = clock_ns(clock);
+	return now > before ? now - before : 0;
 }
 
 void vcpu_join(struct vcpu *vcpu)
 {
 	if (!vcpu->running)
 		return;
-	pthread_join(vcpu->thread, NULL);
+	if (seat_of(vcpu))
+		seat_take_back(seat_of(vcpu));
+	else
+		pthread_join(vcpu->thread, NULL);
 	vcpu->running = false;
 	vcpu->kvm.run->immediate_exit = 0;
 }

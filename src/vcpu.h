@@ -17,6 +17,7 @@
 #include "board/board.h"
 #include "gate.h"
 #include "kvm/kvm.h"
+#include "seat.h"
 #include "stats.h"
 #include "vireo.h"
 
@@ -34,6 +35,7 @@ struct vcpu_host {
 	/* Something that may be a debugger's business; see vm_debug.h. NULL:
 	 * there is none. */
 	bool (*debug)(void *ctx, struct vcpu *vcpu, bool stepped);
+	struct seat *seat; /* one for each vCPU; NULL: they have threads */
 };
 
 struct vcpu {
@@ -42,6 +44,7 @@ struct vcpu {
 	atomic_bool stop;   /* set by vcpu_kick(), read by the thread */
 	bool running;       /* there is a thread to join; the VM's thread */
 	pthread_t thread;
+	_Atomic uint64_t cpu_before_ns; /* the thread's, before it came */
 	struct gate_pass pass;
 	struct rate rate;   /* of exits; the thread's */
 	struct arch_debug debug; /* what it runs with; changed as the next

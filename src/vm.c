@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static int vm_build(struct vireo_vm *vm, struct err *err)
 
 	b->cfg = vm->cfg;
 	b->extras = vm->extras;
+	b->again = vm->restarts > 0;
 	b->log = &vm->log;
 	b->console = vm->console;
 	b->cols = vm->cols;
@@ -114,6 +116,13 @@ static int start_vcpus(struct vireo_vm *vm, struct err *err)
 
 /* ---- supervising, on the io thread ---- */
 
+/* The embedder's threads leave. */
+static void close_seats(struct vireo_vm *vm)
+{
+	for (unsigned int i = 0; vm->seat && i < vm->cfg->cpus; i++)
+		seat_close(&vm->seat[i]);
+}
+
 static void publish_end(struct vireo_vm *vm)
 {
 	vm_write_core(vm, vm->end.reason); /* which does not change any more */
@@ -124,6 +133,7 @@ static void publish_end(struct vireo_vm *vm)
 	pthread_cond_broadcast(&vm->changed);
 	pthread_mutex_unlock(&vm->lock);
 	fd_event_signal(vm->event_fd);
+	close_seats(vm);
 }
 
 /* A reset: the same config, a fresh machine. A failure becomes the VM's end,
@@ -222,9 +232,28 @@ static int open_command(struct vireo_vm *vm, const struct vm_fds *fds,
 	return command_create(&vm->command, vm->cfg, &host, err);
 }
 
+static int check_pins(const struct config *cfg, struct err *err)
+{
+	cpu_set_t set;
+
+	if (cfg->pins && sched_getaffinity(0, sizeof(set), &set) < 0)
+		return err_set_key(err, -errno, "pin", "pin: %s",
+				   strerror(errno));
+	for (unsigned int i = 0; i < cfg->pins; i++)
+		if (!CPU_ISSET(cfg->pin[i], &set))
+			return err_set_key(err, -EINVAL, "pin",
+					   "pin: host CPU %u is not there, or "
+					   "not for this process (see "
+					   "taskset -pc $$)", cfg->pin[i]);
+	return 0;
+}
+
 static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 {
-	int r = kvm_open(&vm->kvm, fds->kvm, err);
+	int r = check_pins(vm->cfg, err);
+
+	if (!r)
+		r = kvm_open(&vm->kvm, fds->kvm, err);
 
 	if (!r)
 		r = open_events(vm, err);
@@ -249,7 +278,12 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 	vm->host = (struct vcpu_host){ &vm->board, vm_on_vcpu_end, vm,
 				       &vm->gate, vm_on_vcpu_debug };
 	vm->vcpu = calloc(vm->cfg->cpus, sizeof(*vm->vcpu));
-	if (!vm->vcpu)
+	if (vm->extras && vm->extras->own_threads)
+		vm->seat = calloc(vm->cfg->cpus, sizeof(*vm->seat));
+	for (unsigned int i = 0; vm->seat && i < vm->cfg->cpus; i++)
+		seat_init(&vm->seat[i]);
+	vm->host.seat = vm->seat;
+	if (!vm->vcpu || (vm->extras && vm->extras->own_threads && !vm->seat))
 		return err_set(err, -ENOMEM, "out of memory");
 	return vm_build(vm, err);
 }
@@ -414,6 +448,8 @@ void vm_destroy(struct vireo_vm *vm)
 	if (!vm)
 		return;
 	stop_and_wait(vm);
+	if (vm->cfg)
+		close_seats(vm);
 	vm_gdb_close(vm);
 	loop_remove(vm->panic_grace);
 	loop_remove(vm->cpu_time);
@@ -426,6 +462,9 @@ void vm_destroy(struct vireo_vm *vm)
 	vm_close_consoles(vm);
 	loop_destroy(vm->loop);
 	stats_finish(&vm->total);
+	for (unsigned int i = 0; vm->seat && i < vm->cfg->cpus; i++)
+		seat_finish(&vm->seat[i]);
+	free(vm->seat);
 	free(vm->vcpu);
 	vm_debug_finish(vm);
 	kvm_close(&vm->kvm);

@@ -64,6 +64,7 @@ struct vireo_vm {
 	struct board board;
 	struct arch_entry entry;
 	struct vcpu_host host;
+	struct seat *seat; /* owned; of each vCPU, or NULL */
 	struct vcpu *vcpu; /* owned; cfg->cpus of them */
 	struct gate gate;  /* closed while @paused is not 0 */
 	struct vm_debug debug;

@@ -58,8 +58,32 @@ static int tell_all(struct vireo_vm *vm)
 	return r;
 }
 
+static void note_hit(struct vireo_vm *vm, const struct vm_hit *hit)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->debug.hit[hit->cpu] = *hit;
+	vm->paused |= debugger(vm);
+	gate_close(&vm->gate);
+	fd_event_signal(vm->debug.hit_fd);
+	pthread_mutex_unlock(&vm->lock);
+	fd_event_signal(vm->work_fd);
+}
+
+/* A step that was under way is lost: its vCPU is a new one. */
+static void end_lost_step(struct vireo_vm *vm)
+{
+	int cpu = gate_alone(&vm->gate);
+	struct vm_hit hit = { .pending = true, .stepped = true };
+
+	if (cpu == GATE_NOBODY)
+		return;
+	hit.cpu = (unsigned int)cpu;
+	note_hit(vm, &hit);
+}
+
 void vm_debug_rebuilt(struct vireo_vm *vm)
 {
+	end_lost_step(vm);
 	breakpoints_forget_ram(&vm->debug.breaks);
 	if (vm->debug.breaks.count && tell_all(vm) < 0)
 		log_warn(&vm->log, "the breakpoints are lost at the reset");
@@ -86,14 +110,16 @@ static void end_steps(struct vireo_vm *vm)
 
 /* ---- what a vCPU has met; on its thread ---- */
 
-static bool is_ours(struct vireo_vm *vm, struct vcpu *vcpu, uint64_t pc)
+/* The breakpoint in RAM where the vCPU is; NULL: none. */
+static const struct breakpoint *find_ours(struct vireo_vm *vm,
+					  struct vcpu *vcpu, uint64_t pc)
 {
 	uint64_t gpa, len;
 
-	return vm->debug.breaks.count &&
-	       arch_vcpu_translate(&vcpu->kvm, &vm->board.mem, pc, &gpa,
-				   &len) == 0 &&
-	       breakpoints_at(&vm->debug.breaks, gpa);
+	if (!vm->debug.breaks.count ||
+	    arch_vcpu_translate(&vcpu->kvm, &vm->board.mem, pc, &gpa, &len) < 0)
+		return NULL;
+	return breakpoints_at(&vm->debug.breaks, gpa);
 }
 
 /* The guest debugs itself; an instruction that was not executed is not for
@@ -104,22 +130,12 @@ static bool give_back(struct vcpu *vcpu, enum arch_stop stop)
 	       arch_vcpu_reflect(&vcpu->kvm, &vcpu->debug, stop) == 0;
 }
 
-static void note_hit(struct vireo_vm *vm, const struct vm_hit *hit)
-{
-	pthread_mutex_lock(&vm->lock);
-	vm->debug.hit[hit->cpu] = *hit;
-	vm->paused |= debugger(vm);
-	gate_close(&vm->gate);
-	fd_event_signal(vm->debug.hit_fd);
-	pthread_mutex_unlock(&vm->lock);
-	fd_event_signal(vm->work_fd);
-}
-
 bool vm_on_vcpu_debug(void *ctx, struct vcpu *vcpu, bool stepped)
 {
 	struct vireo_vm *vm = ctx;
 	struct vm_hit hit = { .pending = true, .cpu = vcpu->kvm.id };
 	enum arch_stop stop = ARCH_STOP_STEP;
+	const struct breakpoint *p;
 	unsigned int index = 0;
 
 	if (!stepped)
@@ -128,9 +144,11 @@ bool vm_on_vcpu_debug(void *ctx, struct vcpu *vcpu, bool stepped)
 	case ARCH_STOP_NONE:
 		return false;
 	case ARCH_STOP_SOFT:
-		if (!is_ours(vm, vcpu, hit.va))
+		p = find_ours(vm, vcpu, hit.va);
+		if (!p)
 			return give_back(vcpu, stop);
-		hit.kind = VIREO_BREAK_SOFTWARE;
+		hit.kind = p->kind;
+		arch_vcpu_undo(&vcpu->kvm);
 		break;
 	case ARCH_STOP_HARD:
 		if (index >= vcpu->debug.count)
@@ -161,7 +179,7 @@ int vm_debug_enter(struct vireo_vm *vm, unsigned int cpu, bool change)
 	if (cpu >= vm->cfg->cpus)
 		return -EINVAL;
 	/* It would wait for itself, if not for the lock before. */
-	if (gate_has_me(&vm->gate))
+	if (vm_is_own_thread(vm))
 		return -EBUSY;
 	pthread_mutex_lock(&vm->board_lock);
 	pthread_mutex_lock(&vm->lock);
@@ -247,6 +265,23 @@ static bool can_break(struct vireo_vm *vm, enum vireo_break kind)
 	return d->works[kind];
 }
 
+/* How they are made here; false: not at all. Where the CPU is emulated an
+ * instruction that leaves to us stands in for int3, and for the CPU's own
+ * breakpoints, too. */
+static bool choose(struct vireo_vm *vm, enum vireo_break kind)
+{
+	struct breakpoints *b = &vm->debug.breaks;
+
+	if (can_break(vm, kind))
+		return true;
+	if (kind != VIREO_BREAK_SOFTWARE && kind != VIREO_BREAK_HARDWARE)
+		return false;
+	if (!b->insn && !can_break(vm, VIREO_BREAK_SOFTWARE))
+		b->insn = arch_probe_break_insn(&vm->kvm);
+	b->planted = b->insn && !can_break(vm, VIREO_BREAK_HARDWARE);
+	return kind == VIREO_BREAK_SOFTWARE ? b->insn : b->planted;
+}
+
 int vm_break_add(struct vireo_vm *vm, unsigned int cpu, enum vireo_break kind,
 		 uint64_t va, unsigned int len)
 {
@@ -256,9 +291,10 @@ int vm_break_add(struct vireo_vm *vm, unsigned int cpu, enum vireo_break kind,
 
 	if ((unsigned int)kind >= VM_BREAK_KINDS)
 		return -EINVAL;
-	if (!can_break(vm, kind))
+	if (!choose(vm, kind))
 		r = -ENOTSUP;
-	else if (kind == VIREO_BREAK_SOFTWARE)
+	else if (kind == VIREO_BREAK_SOFTWARE ||
+		 (kind == VIREO_BREAK_HARDWARE && vm->debug.breaks.planted))
 		r = find(vm, cpu, va, &gpa, &part);
 	if (!r)
 		r = breakpoints_add(&vm->debug.breaks, &vm->board.mem, kind,
@@ -428,8 +464,16 @@ int vm_hit_take(struct vireo_vm *vm, struct vm_hit *out)
 	pthread_mutex_unlock(&vm->lock);
 	if (!hit)
 		return -EAGAIN;
-	if (vm_pause(vm, debugger(vm)) < 0)
+	/* Who has met something has closed the gate: the others are to come.
+	 * Somebody may have opened it again; then there is nothing to tell. */
+	if (vm_is_own_thread(vm))
 		return -EBUSY;
+	vm_call_vcpus(vm);
+	gate_wait_empty(&vm->gate);
+	if (!vm_is_running(vm))
+		return -EBUSY;
+	if (!gate_is_empty(&vm->gate))
+		return -EAGAIN;
 	pthread_mutex_lock(&vm->lock);
 	hit = first_hit(vm);
 	if (hit) {

@@ -72,7 +72,7 @@ int vm_resume(struct vireo_vm *vm, enum vm_pauser who)
 	bool go = false;
 	int r;
 
-	if (gate_has_me(&vm->gate))
+	if (vm_is_own_thread(vm))
 		return -EDEADLK;
 	r = has_paused(vm, who);
 	/* One of them is doing a step, which is given up. */

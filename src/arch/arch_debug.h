@@ -39,7 +39,8 @@ const char *arch_vcpu_activity(struct kvm_vcpu *vcpu);
 
 #define ARCH_BREAK_MAX 4 /* that the CPU has */
 
-/* The instruction that stands in for the first byte of the guest's. */
+/* The instruction that stands in for the first byte of the guest's, where KVM
+ * tells of it. */
 #define ARCH_BREAK_INSN 0xcc
 
 struct arch_break {
@@ -72,6 +73,12 @@ enum arch_stop {
 enum arch_stop arch_vcpu_stop(struct kvm_vcpu *vcpu, uint64_t *pc,
 			      unsigned int *index);
 
+/* Is this exit one that arch_probe_break_insn()'s instruction makes? */
+bool arch_vcpu_may_stop(const struct kvm_vcpu *vcpu);
+/* The vCPU stands in front of the instruction that made the last exit, as if
+ * it had not been there. Its own thread. */
+void arch_vcpu_undo(struct kvm_vcpu *vcpu);
+
 /* The guest has the exception that was its own (SOFT, GUEST), with what
  * arch_vcpu_set_debug() set last. */
 int arch_vcpu_reflect(struct kvm_vcpu *vcpu, const struct arch_debug *debug,
@@ -81,6 +88,10 @@ int arch_vcpu_reflect(struct kvm_vcpu *vcpu, const struct arch_debug *debug,
  * guest. They do not where KVM emulates the guest's kernel (watchpoints), or
  * where KVM's own processor is emulated (any). */
 bool arch_probe_break(const struct kvm *kvm, enum vireo_break kind);
+/* An instruction of one byte that can stand in for ARCH_BREAK_INSN in a guest's
+ * kernel where that does not work; 0: none. It is a port's, and misses what KVM
+ * answers itself: an interrupt controller's ports. */
+uint8_t arch_probe_break_insn(const struct kvm *kvm);
 
 /* ---- as gdb numbers the registers ---- */
 

@@ -60,6 +60,9 @@ int board_add_device(struct board *board, struct device *dev)
 
 int board_create_ram(struct board *board, struct err *err)
 {
+	if (board->extras && board->extras->has_ram)
+		return ram_adopt(&board->ram, board->cfg->memory,
+				 &board->extras->ram, board->again, err);
 	return ram_create(&board->ram, board->cfg->memory, board->cfg->backing,
 			  err);
 }

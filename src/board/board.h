@@ -48,6 +48,7 @@ struct board {
 	/* given, not owned */
 	const struct config *cfg;
 	const struct extras *extras; /* may be NULL */
+	bool again; /* the VM has had a machine before */
 	const struct log *log;
 	struct machine_signal signal;
 	struct char_dev *const *console; /* of each of cfg's consoles */

@@ -42,7 +42,7 @@ static int map_one(struct board *board, struct board_map *map,
 	map->hva = r < 0 ? NULL : host_address(m);
 	if (!r && !map->hva)
 		r = -errno;
-	map->size = m->fd < 0 ? 0 : m->size;
+	map->size = m->fd < 0 || !map->hva ? 0 : m->size;
 	if (!r)
 		r = mem_add(mem, m->gpa, m->size, map->hva);
 	if (r < 0)

@@ -319,6 +319,41 @@ int config_parse_idle_timeout(struct config *c, const char *v, struct err *e)
 	return parse_ms(&c->idle_timeout_ms, v, e);
 }
 
+/* One CPU, or FIRST-LAST; cut at its end. */
+static int add_pins(struct config *c, char *word, struct err *e)
+{
+	char *dash = strchr(word, '-');
+	uint64_t first, last;
+	int r;
+
+	if (dash)
+		*dash++ = '\0';
+	r = parse_number(&first, word, 0, CONFIG_PIN_MAX, e);
+	if (!r)
+		r = parse_number(&last, dash ? dash : word, first,
+				 CONFIG_PIN_MAX, e);
+	for (uint64_t n = first; !r && n <= last; n++) {
+		if (c->pins == CONFIG_MAX_PINS)
+			return err_set(e, -EINVAL, "more than %d CPUs",
+				       CONFIG_MAX_PINS);
+		c->pin[c->pins++] = (uint16_t)n;
+	}
+	return r;
+}
+
+int config_parse_pin(struct config *c, const char *v, struct err *e)
+{
+	char text[512];
+	char *rest = text;
+	char *word;
+	int r = parse_text(text, sizeof(text), v, "list of CPUs", e);
+
+	c->pins = 0;
+	while (!r && (word = strsep(&rest, ",")))
+		r = add_pins(c, word, e);
+	return r;
+}
+
 int config_parse_cpu_time(struct config *c, const char *v, struct err *e)
 {
 	return parse_ms(&c->cpu_time_ms, v, e);

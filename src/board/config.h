@@ -21,6 +21,8 @@
 #define CONFIG_CMDLINE_MAX  4096
 #define CONFIG_NAME_MAX     64
 #define CONFIG_CPUS_MAX     1024
+#define CONFIG_MAX_PINS     64
+#define CONFIG_PIN_MAX      1023 /* the highest host CPU */
 
 #define CONFIG_MAX_CONSOLES     16
 #define CONFIG_CONSOLE_NAME_MAX 63
@@ -132,6 +134,8 @@ struct config {
 	uint64_t idle_timeout_ms; /* 0: none */
 	uint64_t cpu_time_ms;     /* of all vCPUs; 0: no limit */
 	uint64_t exit_rate;       /* per second; 0: no limit */
+	unsigned int pins;        /* 0: vCPUs run anywhere */
+	uint16_t pin[CONFIG_MAX_PINS]; /* host CPUs */
 	bool restart;             /* on-reboot=restart */
 	bool stats;
 	char name[CONFIG_NAME_MAX];

@@ -168,6 +168,21 @@ int extras_add_memory(struct extras *x, const struct extra_memory *m,
 	return 0;
 }
 
+int extras_set_ram(struct extras *x, const struct ram_source *ram,
+		   struct err *err)
+{
+	int fd = ram->fd >= 0 ? duplicate(ram->fd) : -1;
+
+	if (fd < -1)
+		return bad(err, "memory", strerror(-fd));
+	if (x->has_ram)
+		fd_close(&x->ram.fd);
+	x->has_ram = true;
+	x->ram = *ram;
+	x->ram.fd = fd;
+	return 0;
+}
+
 static int own(int *fd)
 {
 	if (*fd >= 0)
@@ -178,7 +193,7 @@ static int own(int *fd)
 /* Descriptors that were not duplicated are not the copy's to close. */
 static int own_all(struct extras *x)
 {
-	int r = 0;
+	int r = x->has_ram ? own(&x->ram.fd) : 0;
 
 	for (unsigned int i = 0; i < x->doorbells; i++)
 		r = r < 0 ? (x->doorbell[i].fd = -1, r) :
@@ -221,5 +236,7 @@ void extras_destroy(struct extras *x)
 		fd_close(&x->irq[i].fd);
 	for (unsigned int i = 0; i < x->memories; i++)
 		fd_close(&x->memory[i].fd);
+	if (x->has_ram)
+		fd_close(&x->ram.fd);
 	free(x);
 }

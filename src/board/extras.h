@@ -14,6 +14,7 @@
 #include "board/hypercall.h"
 #include "devices/virtio/custom.h"
 #include "devices/window.h"
+#include "mem/ram.h"
 
 #define EXTRAS_MAX	16 /* of each kind */
 #define EXTRAS_NAME_MAX 31
@@ -56,6 +57,9 @@ struct extra_memory {
 };
 
 struct extras {
+	bool own_threads; /* of the embedder's, for the vCPUs */
+	bool has_ram;
+	struct ram_source ram; /* owns its fd */
 	unsigned int devices, virtios, doorbells, irqs, memories;
 	struct extra_device device[EXTRAS_MAX];
 	struct extra_virtio virtio[EXTRAS_MAX];
@@ -79,6 +83,9 @@ int extras_add_irq(struct extras *x, const struct extra_irq *i,
 		   struct err *err);
 int extras_add_memory(struct extras *x, const struct extra_memory *m,
 		      struct err *err);
+
+int extras_set_ram(struct extras *x, const struct ram_source *ram,
+		   struct err *err);
 
 /* *out becomes a copy, malloc'd; NULL when @x is, or has nothing. -ENOMEM,
  * -EMFILE. */

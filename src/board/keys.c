@@ -354,6 +354,15 @@ static const struct key keys[] = {
 	    .advanced = true,
 	    .example = "--idle-timeout 60s" },
 	  config_parse_idle_timeout },
+	{ { .name = "pin",
+	    .arg = "LIST",
+	    .summary = "the host's CPUs that the vCPUs run on",
+	    .help = "vCPU 0 runs on the first of them and nowhere else, vCPU 1 "
+		    "on the second, and so on, from the first again when there "
+		    "are more vCPUs.",
+	    .advanced = true,
+	    .example = "--cpus 2 --pin 2-3" },
+	  config_parse_pin },
 	{ { .name = "cpu-time",
 	    .arg = "DURATION",
 	    .summary = "end the VM when its vCPUs have run this long",

@@ -59,6 +59,7 @@ int config_parse_hide(struct config *c, const char *v, struct err *e);
 int config_parse_vsock(struct config *c, const char *v, struct err *e);
 int config_parse_timeout(struct config *c, const char *v, struct err *e);
 int config_parse_idle_timeout(struct config *c, const char *v, struct err *e);
+int config_parse_pin(struct config *c, const char *v, struct err *e);
 int config_parse_cpu_time(struct config *c, const char *v, struct err *e);
 int config_parse_exit_rate(struct config *c, const char *v, struct err *e);
 int config_parse_on_reboot(struct config *c, const char *v, struct err *e);

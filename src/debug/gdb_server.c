@@ -29,6 +29,7 @@ struct gdb_server {
 	int client_fd;         /* -1: there is none */
 	int quit_fd;
 	bool started;
+	bool fresh; /* the client has said nothing yet */
 	pthread_t thread;
 	size_t len; /* bytes of the client's that wait */
 	size_t at;
@@ -176,6 +177,12 @@ static void read_some(struct gdb_server *s)
 	s->len = n > 0 ? (size_t)n : 0;
 	if (is_over(n))
 		hang_up(s);
+	/* Not from a page in a browser: it brings a line of HTTP first. */
+	if (s->fresh && n > 0 && !memchr("+-$\3", s->bytes[0], 4)) {
+		s->len = 0;
+		hang_up(s);
+	}
+	s->fresh = s->fresh && n <= 0;
 }
 
 /* Until the client is waited for, this way or that. */

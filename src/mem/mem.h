@@ -17,7 +17,7 @@
 #include "base/err.h"
 #include "mem/dirty.h"
 
-#define MEM_MAX_REGIONS 8
+#define MEM_MAX_REGIONS 16
 
 struct mem_region {
 	uint64_t gpa;  /* page aligned */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -105,6 +106,70 @@ int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
 	return 0;
 }
 
+/* ---- memory of somebody else's ---- */
+
+static int adopt_file(struct ram *ram, const struct ram_source *from, bool zero,
+		      struct err *err)
+{
+	struct stat st;
+	int seals;
+
+	ram->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 3);
+	if (ram->fd < 0 || fstat(ram->fd, &st) < 0)
+		return err_set_key(err, -errno, "memory", "memory: %s",
+				   strerror(errno));
+	seals = fcntl(ram->fd, F_GET_SEALS);
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) ||
+	    (uint64_t)st.st_size < ram->size)
+		return err_set_key(err, -EINVAL, "memory",
+				   "memory: the descriptor is no memfd of "
+				   "%llu MiB that is sealed against shrinking",
+				   (unsigned long long)(ram->size / MIB));
+	if (zero && fallocate(ram->fd, FALLOC_FL_PUNCH_HOLE |
+			      FALLOC_FL_KEEP_SIZE, 0, (off_t)ram->size) < 0)
+		return err_set_key(err, -errno, "memory", "memory: %s",
+				   strerror(errno));
+	ram->backing = RAM_MEMFD;
+	return map(ram, err);
+}
+
+static int adopt_allocated(struct ram *ram, const struct ram_source *from,
+			   struct err *err)
+{
+	ram->hva = from->alloc(from->ctx, ram->size, HUGE_SIZE);
+	if (!ram->hva)
+		return no_memory(ram, ENOMEM, err);
+	ram->from = *from;
+	if ((uintptr_t)ram->hva % PAGE)
+		return err_set_key(err, -EINVAL, "memory",
+				   "memory: what was allocated is not aligned");
+	return 0;
+}
+
+int ram_adopt(struct ram *ram, uint64_t size, const struct ram_source *from,
+	      bool zero, struct err *err)
+{
+	int r;
+
+	memset(ram, 0, sizeof(*ram));
+	ram->fd = -1;
+	ram->size = size;
+	ram->backing = RAM_LENT;
+	if (size > INT64_MAX - HUGE_SIZE)
+		r = no_memory(ram, ENOMEM, err);
+	else if (from->fd >= 0)
+		r = adopt_file(ram, from, zero, err);
+	else
+		r = adopt_allocated(ram, from, err);
+	if (r < 0)
+		ram_destroy(ram);
+	else if (from->fd >= 0)
+		advise(ram);
+	return r;
+}
+
+/* ---- giving back, and looking ---- */
+
 int64_t ram_discard(const struct ram *ram, void *hva, uint64_t len)
 {
 	uint64_t page = ram->backing == RAM_HUGETLB ? HUGE_SIZE : PAGE;
@@ -118,6 +183,10 @@ int64_t ram_discard(const struct ram *ram, void *hva, uint64_t len)
 	len = align_down(off + len - start, page);
 	if (!len)
 		return 0;
+	if (ram->backing == RAM_LENT) { /* of what kind, only its owner knows */
+		memset(ram->hva + start, 0, len);
+		return 0;
+	}
 	if (ram->backing == RAM_PRIVATE)
 		r = madvise(ram->hva + start, len, MADV_DONTNEED);
 	else
@@ -189,7 +258,7 @@ const uint8_t *ram_next_data(const struct ram *ram, const uint8_t *hva)
 {
 	off_t at;
 
-	if (ram->backing == RAM_PRIVATE) /* what nobody wrote is one page */
+	if (ram->fd < 0) /* what nobody wrote is one page */
 		return hva;
 	if (ram->backing == RAM_HUGETLB)
 		return next_huge(ram, (uint64_t)(hva - ram->hva));
@@ -220,8 +289,11 @@ void ram_destroy(struct ram *ram)
 {
 	if (ram->map)
 		munmap(ram->map, ram->map_size);
+	if (ram->from.free)
+		ram->from.free(ram->from.ctx, ram->hva, ram->size);
+	ram->from.free = NULL;
 	ram->map = NULL;
 	ram->hva = NULL;
-	if (ram->backing != RAM_PRIVATE)
+	if (ram->backing == RAM_MEMFD || ram->backing == RAM_HUGETLB)
 		fd_close(&ram->fd);
 }

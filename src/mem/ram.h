@@ -6,6 +6,8 @@
 #ifndef VIREO_MEM_RAM_H
 #define VIREO_MEM_RAM_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -14,6 +16,15 @@ enum ram_backing {
 	RAM_PRIVATE, /* anonymous; transparent huge pages are asked for */
 	RAM_MEMFD,   /* a memfd sealed against shrinking; can be shared */
 	RAM_HUGETLB, /* 2 MiB pages from the host's pool, reserved at once */
+	RAM_LENT,    /* by somebody who allocates it */
+};
+
+/* Whose memory it is when it is not made here. */
+struct ram_source {
+	int fd; /* a memfd sealed against shrinking, large enough; or -1: */
+	void *(*alloc)(void *ctx, size_t size, size_t align); /* zeroed */
+	void (*free)(void *ctx, void *memory, size_t size);
+	void *ctx;
 };
 
 struct ram {
@@ -23,12 +34,18 @@ struct ram {
 	uint8_t *hva;  /* owned */
 	void *map;     /* the whole reservation, for munmap */
 	uint64_t map_size;
+	struct ram_source from; /* RAM_LENT */
 };
 
 /* @size: bytes, a multiple of 4 KiB (2 MiB for RAM_HUGETLB). The pages are
  * zero and not touched yet. -ENOMEM with the reason and a remedy. */
 int ram_create(struct ram *ram, uint64_t size, enum ram_backing backing,
 	       struct err *err);
+/* The same with memory of somebody else's: @from->fd is duplicated, what is
+ * allocated is freed by ram_destroy(). @zero: what a memfd holds is not wanted.
+ * -EINVAL: the memfd is too small, or may shrink. */
+int ram_adopt(struct ram *ram, uint64_t size, const struct ram_source *from,
+	      bool zero, struct err *err);
 /* Gives the pages of [hva, hva+len), a part of the RAM, back to the host; they
  * read as zeros afterwards. Whole pages only (2 MiB for RAM_HUGETLB): the bytes
  * given back, or -errno. Any thread. */

@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/endian.h"
 #include "base/num.h"
 #include "kvm/kvm_bare.h"
 
-enum outcome { AGAIN, DONE, TRAPPED };
+enum outcome { AGAIN, DONE, TRAPPED, FORKED };
 
 /* One call on its way. */
 struct run {
@@ -108,6 +109,8 @@ static int serve(struct vireo_sandbox *sb,
 	out = sb->scratch + in_len;
 	memset(out, 0, out_cap);
 	*result = c->fn(c->ctx, sb->scratch, in_len, out, out_cap);
+	if (getpid() != sb->process)
+		return -EBUSY; /* a child: the guest's memory is not here */
 	if (*result <= 0)
 		return 0;
 	if ((uint64_t)*result > out_cap) /* not more than there was room for */
@@ -122,6 +125,7 @@ static enum outcome hypercall(struct run *run,
 	struct vireo_sandbox *sb = run->sb;
 	const uint64_t *arg = event->arg;
 	int64_t result = 0;
+	int r;
 
 	if (sb->max_hypercalls && ++run->hypercalls > sb->max_hypercalls)
 		return trapped(run, ARCH_SANDBOX_CALLED, VIREO_TRAP_LIMIT,
@@ -136,7 +140,10 @@ static enum outcome hypercall(struct run *run,
 	    (arg[3] && !sandbox_holds(sb, arg[2], arg[3], true)))
 		return bad_hypercall(run, event->number, arg[2],
 				     "bad output buffer");
-	if (serve(sb, event, &result) < 0)
+	r = serve(sb, event, &result);
+	if (r == -EBUSY)
+		return FORKED;
+	if (r < 0)
 		return bad_hypercall(run, event->number, arg[0],
 				     "the host is out of memory");
 	arch_sandbox_resume(&sb->vcpu, (uint64_t)result);
@@ -198,11 +205,13 @@ static int run_guest(struct run *run, struct err *err)
 						  "deadline");
 		} else if (r < 0) {
 			sb->spent = true;
-			return err_set(err, r, "KVM_RUN: %s", strerror(-r));
+			return err_set(err, -EIO, "KVM_RUN: %s", strerror(-r));
 		} else {
 			outcome = handle(run);
 		}
 	}
+	if (outcome == FORKED)
+		return err_set(err, -EBUSY, "the process has forked");
 	return outcome == TRAPPED;
 }
 

@@ -295,7 +295,7 @@ static int create_vcpu(unsigned long id)
 
 static int add_slot(const struct kvm_userspace_memory_region *region)
 {
-	if (fake.slots < 8)
+	if (fake.slots < 40)
 		fake.slot[fake.slots++] = *region;
 	return 0;
 }

@@ -74,7 +74,7 @@ struct fake_kvm {
 	unsigned int vms;               /* KVM_CREATE_VM that succeeded */
 	uint64_t dirty[8];              /* of each slot, its first 64 pages */
 	unsigned int slots;
-	struct kvm_userspace_memory_region slot[8];
+	struct kvm_userspace_memory_region slot[40];
 	int level[24];
 	unsigned int line_calls;
 	uint32_t routes;

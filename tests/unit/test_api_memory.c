@@ -123,6 +123,47 @@ static void a_callers_memory_becomes_the_guests(void **state)
 	free(mine);
 }
 
+static void sixteen_pieces_can_be_lent_but_not_one_over_another(void **state)
+{
+	struct api_case *f = *state;
+	void *mine = aligned_alloc(4096, 4096);
+	struct vireo_memory_map m = { .size = sizeof(m), .length = 4096,
+				      .fd = -1, .addr = mine };
+
+	for (unsigned int i = 0; i < 15; i++) {
+		m.gpa = ABOVE + 4096 * i;
+		lend(f, &m);
+	}
+	api_case_create(f);
+	assert_int_equal(fake.slots, 16);
+	vireo_destroy(&f->vm);
+	m.gpa = ABOVE;
+	m.read_only = true;
+	lend(f, &m);
+	assert_int_equal(vireo_create(&f->vm, f->cfg, &f->err), VIREO_EINVAL);
+	assert_string_equal(f->err.key, "memory-map");
+	assert_int_equal(vireo_config_map_memory(f->cfg, &m, &f->err),
+			 VIREO_EINVAL); /* the seventeenth */
+	free(mine);
+}
+
+static void a_device_inside_lent_memory_is_refused(void **state)
+{
+	struct api_case *f = *state;
+	void *mine = aligned_alloc(4096, 4096);
+	const struct vireo_memory_map m = { .size = sizeof(m), .gpa = ABOVE,
+					    .length = 4096, .fd = -1,
+					    .addr = mine };
+	const struct vireo_device d = { .size = sizeof(d), .name = "inside",
+					.base = ABOVE + 8, .length = 8 };
+
+	lend(f, &m);
+	assert_int_equal(vireo_config_add_device(f->cfg, &d, &f->err), 0);
+	assert_int_equal(vireo_create(&f->vm, f->cfg, &f->err), VIREO_EINVAL);
+	assert_string_equal(f->err.key, "inside");
+	free(mine);
+}
+
 static void memory_where_something_is_is_refused(void **state)
 {
 	struct api_case *f = *state;
@@ -133,6 +174,14 @@ static void memory_where_something_is_is_refused(void **state)
 	lend(f, &m);
 	assert_int_equal(vireo_create(&f->vm, f->cfg, &f->err), VIREO_EINVAL);
 	assert_string_equal(f->err.key, "memory-map");
+	m.fd = memfd_create("lent", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(m.fd, 4096), 0);
+	assert_int_equal(fcntl(m.fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	m.gpa = 0x2000;
+	lend(f, &m);
+	assert_int_equal(vireo_create(&f->vm, f->cfg, &f->err), VIREO_EINVAL);
+	close(m.fd);
+	m.fd = -1;
 	m.gpa = 0x1001;
 	assert_int_equal(vireo_config_map_memory(f->cfg, &m, &f->err),
 			 VIREO_EINVAL);
@@ -141,6 +190,99 @@ static void memory_where_something_is_is_refused(void **state)
 	assert_int_equal(vireo_config_map_memory(f->cfg, &m, &f->err),
 			 VIREO_EINVAL);
 	free(mine);
+}
+
+/* ---- RAM of the caller's ---- */
+
+static void ram_can_be_a_memfd_of_the_callers(void **state)
+{
+	struct api_case *f = *state;
+	int fd = memfd_create("ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const struct vireo_ram ram = { .size = sizeof(ram), .fd = fd };
+	char text[5] = "";
+
+	assert_int_equal(ftruncate(fd, 0x80000), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	assert_int_equal(vireo_config_set_ram(f->cfg, &ram, &f->err), 0);
+	assert_int_equal(vireo_create(&f->vm, f->cfg, &f->err), VIREO_EINVAL);
+	assert_string_equal(f->err.key, "memory"); /* too small */
+	assert_int_equal(ftruncate(fd, 0x100000), 0);
+	assert_int_equal(pwrite(fd, "mine", 4, 0x20000), 4);
+	assert_int_equal(vireo_config_set(f->cfg, "on-reboot", "restart", NULL),
+			 0);
+	fake.boot = 2; /* the first one has failed */
+	one_vm_reset(0);
+	fake.boot = 3;
+	one_vm_power_off(0);
+	api_case_create(f);
+	assert_int_equal(vireo_memory_read(f->vm, 0x20000, text, 4), 0);
+	assert_string_equal(text, "mine");
+	assert_int_equal(vireo_memory_write(f->vm, 0x20000, "ours", 4), 0);
+	assert_int_equal(pread(fd, text, 4, 0x20000), 4);
+	assert_string_equal(text, "ours");
+	assert_int_equal(vireo_start(f->vm, &f->err), 0);
+	assert_int_equal(vireo_wait(f->vm, 10000, &f->end), 0);
+	assert_int_equal(pread(fd, text, 4, 0x20000), 4);
+	assert_memory_equal(text, "\0\0\0\0", 4); /* the reset */
+	close(fd);
+}
+
+struct heap {
+	unsigned int allocated, freed;
+	size_t size;
+	bool none;
+};
+
+static void *allocate(void *ctx, size_t size, size_t align)
+{
+	struct heap *h = ctx;
+	void *p = h->none ? NULL : aligned_alloc(align, size);
+
+	if (!p)
+		return NULL;
+	h->allocated++;
+	h->size = size;
+	return memset(p, 0, size);
+}
+
+static void release(void *ctx, void *memory, size_t size)
+{
+	struct heap *h = ctx;
+
+	assert_int_equal(size, h->size);
+	h->freed++;
+	free(memory);
+}
+
+static void ram_can_be_allocated_by_the_caller(void **state)
+{
+	struct api_case *f = *state;
+	struct heap heap = { 0 };
+	struct vireo_ram ram = { .size = sizeof(ram), .fd = -1,
+				 .alloc = allocate, .free = release,
+				 .ctx = &heap };
+
+	assert_int_equal(vireo_config_set(f->cfg, "memory", "2M", NULL), 0);
+	ram.free = NULL;
+	assert_int_equal(vireo_config_set_ram(f->cfg, &ram, &f->err),
+			 VIREO_EINVAL);
+	ram.free = release;
+	assert_int_equal(vireo_config_set_ram(f->cfg, &ram, &f->err), 0);
+	heap.none = true;
+	assert_int_equal(vireo_create(&f->vm, f->cfg, &f->err), VIREO_EHOST);
+	heap.none = false;
+	assert_int_equal(vireo_config_set(f->cfg, "on-reboot", "restart", NULL),
+			 0);
+	fake.boot = 2; /* the first one has failed */
+	one_vm_reset(0);
+	fake.boot = 3;
+	one_vm_power_off(0);
+	api_case_run(f);
+	assert_int_equal(heap.size, 0x200000);
+	assert_int_equal(heap.allocated, 2);
+	assert_int_equal(heap.freed, 1);
+	vireo_destroy(&f->vm);
+	assert_int_equal(heap.freed, 2);
 }
 
 /* ---- dirty pages ---- */
@@ -245,7 +387,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(guest_memory_is_read_and_written_with_bounds),
 		T(a_callers_memory_becomes_the_guests),
+		T(sixteen_pieces_can_be_lent_but_not_one_over_another),
+		T(a_device_inside_lent_memory_is_refused),
 		T(memory_where_something_is_is_refused),
+		T(ram_can_be_a_memfd_of_the_callers),
+		T(ram_can_be_allocated_by_the_caller),
 		T(pages_that_are_written_are_listed_once),
 		T(lent_pages_are_listed_too),
 		T(a_reset_makes_all_pages_dirty),

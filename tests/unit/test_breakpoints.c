@@ -159,6 +159,33 @@ static void breakpoint_is_lost_with_the_ram(void **state)
 	assert_int_equal(f->ram[1], 3);
 }
 
+/* Where the CPU heeds neither int3 nor its own registers. */
+static void another_instruction_stands_in_for_both_kinds(void **state)
+{
+	struct fixture *f = *state;
+	struct arch_debug debug;
+
+	f->b.insn = 0xec;
+	f->b.planted = true;
+	assert_int_equal(soft(f, BASE + 1), 0);
+	assert_int_equal(f->ram[1], 0xec);
+	assert_int_equal(breakpoints_add(&f->b, &f->mem, HARD, 0x1001, 1,
+					 BASE + 2), 0);
+	assert_int_equal(f->ram[2], 0xec);
+	assert_int_equal(breakpoints_at(&f->b, BASE + 2)->kind, HARD);
+	assert_int_equal(breakpoints_at(&f->b, BASE + 1)->kind, SOFT);
+	breakpoints_describe(&f->b, &debug);
+	assert_true(debug.soft);
+	assert_int_equal(debug.count, 0);
+	assert_true(breakpoints_lift(&f->b, &f->mem, BASE + 2));
+	assert_int_not_equal(f->ram[2], 0xec);
+	breakpoints_put_back(&f->b, &f->mem);
+	assert_int_equal(f->ram[2], 0xec);
+	assert_int_equal(breakpoints_remove(&f->b, &f->mem, HARD, 0x1001, 1),
+			 0);
+	assert_int_not_equal(f->ram[2], 0xec);
+}
+
 /* The page tables have changed. */
 static void breakpoint_moves_with_its_address(void **state)
 {
@@ -246,6 +273,7 @@ int main(void)
 		TEST(breakpoint_is_not_seen_and_survives_writes),
 		TEST(breakpoint_is_lifted_for_a_step),
 		TEST(breakpoint_is_lost_with_the_ram),
+		TEST(another_instruction_stands_in_for_both_kinds),
 		TEST(breakpoint_moves_with_its_address),
 		TEST(breakpoints_of_the_cpu_are_four),
 		TEST(breakpoint_with_an_odd_length_is_refused),

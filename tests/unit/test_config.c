@@ -257,6 +257,29 @@ static void C11_long_paths_are_refused_odd_ones_are_literal(
 	assert_string_equal(cfg->initrd[1], "~/../\xff\n");
 }
 
+static void config_pins_are_cpus_and_ranges(void **state)
+{
+	static const struct row bad[] = {
+		{ "", "empty" },
+		{ "a", "is not a number" },
+		{ "1-", "is not a number" },
+		{ "3-1", "from 3" },
+		{ "1,,2", "is not a number" },
+		{ "1024", "1023" },
+		{ "0-64", "more than 64" },
+	};
+	struct config *cfg = *state;
+
+	assert_all_refused(cfg, "pin", bad, ARRAY_SIZE(bad));
+	assert_taken(cfg, "pin", "2-3,0");
+	assert_int_equal(cfg->pins, 3);
+	assert_int_equal(cfg->pin[0], 2);
+	assert_int_equal(cfg->pin[1], 3);
+	assert_int_equal(cfg->pin[2], 0);
+	assert_taken(cfg, "pin", "7");
+	assert_int_equal(cfg->pins, 1);
+}
+
 static void config_initrds_add_up_to_16(void **state)
 {
 	struct config *cfg = *state;
@@ -398,6 +421,7 @@ int main(void)
 		CONFIG_TEST(config_kernel_is_a_path_and_a_format),
 		CONFIG_TEST(
 			C11_long_paths_are_refused_odd_ones_are_literal),
+		CONFIG_TEST(config_pins_are_cpus_and_ranges),
 		CONFIG_TEST(config_initrds_add_up_to_16),
 		CONFIG_TEST(B09_initrd_without_a_name_is_refused),
 		CONFIG_TEST(B10_command_line_is_printable_ascii_only),

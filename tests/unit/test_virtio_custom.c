@@ -32,6 +32,8 @@ struct stage {
 	pthread_mutex_t lock; /* guards what follows */
 	unsigned int held;
 	struct vireo_request *out[4 * SIZE];
+	struct vireo_request *late[5000];
+	unsigned int lates;
 	unsigned int resets, readies;
 	uint64_t features, written;
 };
@@ -376,6 +378,42 @@ static void a_request_outlives_its_device(void **state)
 	custom_request_done(t->out[1], 1);
 }
 
+/* A driver that resets and a holder who is slow: there is a bound. */
+static void DR_void_requests_have_a_limit(void **state)
+{
+	struct stage *t = *state;
+	unsigned int refused = 0;
+
+	t->hold = true;
+	for (int round = 0; round < 150 && !refused; round++) {
+		struct driver_done done;
+
+		driver_ram_clear(&t->ram);
+		run(t, 0);
+		t->held = 0;
+		for (unsigned int i = 0; i < SIZE / 2; i++)
+			post(t, 0, 1);
+		while (!refused && t->held < SIZE / 2) {
+			front_sync(&t->front);
+			refused = driver_collect(&t->ring[0], &done);
+		}
+		for (unsigned int i = 0; i < t->held; i++)
+			t->late[t->lates++] = t->out[i];
+		front_set(&t->front, VREG_STATUS, 0);
+		for (unsigned int n = 0; n < QUEUES; n++)
+			driver_ring_finish(&t->ring[n]);
+	}
+	assert_true(refused);
+	assert_in_range(t->lates, 4096, 4096 + SIZE);
+	while (t->lates)
+		custom_request_done(t->late[--t->lates], 0);
+	t->hold = false;
+	driver_ram_clear(&t->ram);
+	run(t, 0);
+	post(t, 0, 3);
+	assert_int_equal(collect(t, 0), 16);
+}
+
 struct racer {
 	struct stage *t;
 	atomic_bool stop;
@@ -445,6 +483,7 @@ int main(void)
 		T(requests_out_at_a_pause_come_again),
 		T(a_queue_that_is_reset_gives_up_only_its_own),
 		T(a_request_outlives_its_device),
+		T(DR_void_requests_have_a_limit),
 		T(DR_answers_race_with_pauses),
 	};
 

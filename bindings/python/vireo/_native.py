@@ -375,8 +375,26 @@ class Hit(ctypes.Structure):
     ]
 
 
+@declared('vireo_ram')
+class Ram(ctypes.Structure):
+    _fields_ = [
+        ('size', type_of('size_t')),
+        ('fd', type_of('int')),
+        ('alloc', parameter(
+            'void *(*alloc)(void *ctx, '
+            'size_t size, '
+            'size_t align)')),
+        ('free', parameter(
+            'void (*free)(void *ctx, '
+            'void *memory, '
+            'size_t size)')),
+        ('ctx', type_of('void *')),
+    ]
+
+
 PROTOTYPES = '''
 const char *vireo_version(void);
+const char *vireo_feature_at(size_t index);
 const struct vireo_key *vireo_key_at(size_t index);
 int vireo_config_create(struct vireo_config **out);
 void vireo_config_destroy(struct vireo_config **cfg);
@@ -395,6 +413,8 @@ void vireo_config_set_log(struct vireo_config *cfg, enum vireo_log_level level,
 int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg, struct
     vireo_error *err);
 int vireo_start(struct vireo_vm *vm, struct vireo_error *err);
+int vireo_config_own_threads(struct vireo_config *cfg, struct vireo_error *err);
+int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu);
 int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end);
 int vireo_event_fd(const struct vireo_vm *vm);
 int vireo_power_button(struct vireo_vm *vm);
@@ -419,6 +439,8 @@ int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa, uint64_t len,
 int vireo_memory_track(struct vireo_vm *vm);
 int vireo_memory_dirty(struct vireo_vm *vm, void (*fn)(void *ctx, uint64_t gpa,
     uint64_t length), void *ctx);
+int vireo_config_set_ram(struct vireo_config *cfg, const struct vireo_ram *ram,
+    struct vireo_error *err);
 int vireo_config_map_memory(struct vireo_config *cfg, const struct
     vireo_memory_map *map, struct vireo_error *err);
 int vireo_config_add_device(struct vireo_config *cfg, const struct vireo_device

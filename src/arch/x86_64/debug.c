@@ -84,6 +84,29 @@ static enum arch_stop exception(const struct kvm_debug_exit_arch *d,
 	return d->dr6 & DR6_STEP ? ARCH_STOP_STEP : ARCH_STOP_GUEST;
 }
 
+bool arch_vcpu_may_stop(const struct kvm_vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+
+	return run->exit_reason == KVM_EXIT_IO &&
+	       run->io.direction == KVM_EXIT_IO_IN && run->io.size == 1 &&
+	       run->io.count == 1;
+}
+
+/* KVM completes a read of a port when it is called again, and moves on then:
+ * that has to be over before the registers are put back. The flag stays up:
+ * the next time it is called it looks at what else there is. */
+void arch_vcpu_undo(struct kvm_vcpu *vcpu)
+{
+	struct kvm_regs regs;
+
+	if (!arch_vcpu_may_stop(vcpu) || kvm_vcpu_get_regs(vcpu, &regs) < 0)
+		return;
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	kvm_vcpu_run(vcpu);
+	kvm_vcpu_set_regs(vcpu, &regs);
+}
+
 enum arch_stop arch_vcpu_stop(struct kvm_vcpu *vcpu, uint64_t *pc,
 			      unsigned int *index)
 {
@@ -93,9 +116,11 @@ enum arch_stop arch_vcpu_stop(struct kvm_vcpu *vcpu, uint64_t *pc,
 	*index = 0;
 	if (run->exit_reason == KVM_EXIT_DEBUG)
 		return exception(&run->debug.arch, pc, index);
-	if (run->exit_reason != KVM_EXIT_INTERNAL_ERROR ||
-	    run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION ||
-	    arch_vcpu_state(&state, vcpu) < 0)
+	if (!arch_vcpu_may_stop(vcpu) &&
+	    (run->exit_reason != KVM_EXIT_INTERNAL_ERROR ||
+	     run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION))
+		return ARCH_STOP_NONE;
+	if (arch_vcpu_state(&state, vcpu) < 0)
 		return ARCH_STOP_NONE;
 	*pc = state.pc;
 	return ARCH_STOP_SOFT;

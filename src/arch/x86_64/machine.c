@@ -246,14 +246,22 @@ int arch_add_devices(struct board *board, struct err *err)
 				board->pci ? attach_pci : attach_mmio, err);
 }
 
-bool arch_is_free(const struct board *board, uint64_t gpa, uint64_t size)
+static bool meets(const struct mem *mem, uint64_t gpa, uint64_t size)
 {
-	for (unsigned int i = 0; i < board->mem.count; i++) {
-		const struct mem_region *r = &board->mem.region[i];
+	for (unsigned int i = 0; i < mem->count; i++) {
+		const struct mem_region *r = &mem->region[i];
 
 		if (ranges_meet(r->gpa, r->size, gpa, size))
-			return false;
+			return true;
 	}
+	return false;
+}
+
+bool arch_is_free(const struct board *board, uint64_t gpa, uint64_t size)
+{
+	if (meets(&board->mem, gpa, size) || meets(&board->lent, gpa, size) ||
+	    meets(&board->lent_read_only, gpa, size))
+		return false;
 	return gpa >= LAYOUT_HOLE_END ||
 	       (gpa >= LAYOUT_FREE && size <= LAYOUT_FREE_END - gpa &&
 		gpa < LAYOUT_FREE_END);

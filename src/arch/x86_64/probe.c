@@ -44,6 +44,8 @@
 
 /* RDI points to PROBE_DATA; each ends by writing a port: out 0xf4, al; hlt. */
 static const uint8_t insn_int3[] = { 0xcc, 0xe6, 0xf4, 0xf4 };
+/* in al, dx */
+static const uint8_t insn_in[] = { 0xec, 0xe6, 0xf4, 0xf4 };
 static const uint8_t insn_xrstor[] = { 0x31, 0xc0, 0x31, 0xd2, 0x0f, 0xae,
 				       0x2f, 0xe6, 0xf4, 0xf4 };
 static const uint8_t insn_cmpxchg16b[] = { 0x48, 0x0f, 0xc7, 0x0f,
@@ -266,4 +268,19 @@ bool arch_probe_break(const struct kvm *kvm, enum vireo_break kind)
 	bench_finish(&b);
 	return reason == KVM_EXIT_DEBUG ||
 	       (debug.soft && reason == KVM_EXIT_INTERNAL_ERROR);
+}
+
+uint8_t arch_probe_break_insn(const struct kvm *kvm)
+{
+	struct arch_state state;
+	struct bench b;
+	bool stops;
+
+	stops = bench_init(&b, kvm, NULL) == 0 &&
+		run(&b, insn_in, sizeof(insn_in), 0) == KVM_EXIT_IO &&
+		arch_vcpu_may_stop(&b.vcpu) &&
+		arch_vcpu_state(&state, &b.vcpu) == 0 &&
+		state.pc == PROBE_CODE;
+	bench_finish(&b);
+	return stops ? insn_in[0] : 0;
 }

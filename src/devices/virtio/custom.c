@@ -17,11 +17,15 @@
 #include "base/fd.h"
 #include "base/num.h"
 
+/* A driver that resets its device again and again leaves requests behind. */
+#define VOIDS_MAX 4096u
+
 enum place {
 	OUT,  /* with the embedder */
 	BACK, /* done; the loop's thread completes it */
 	KEPT, /* stopped while it was out: to be handed out again */
-	VOID, /* with the embedder, and of no use */
+	VOID, /* with the embedder, and of no use: in no list */
+	PLACES = VOID,
 };
 
 struct desk {
@@ -29,8 +33,10 @@ struct desk {
 	unsigned int users;   /* requests that exist, and the device */
 	int wake_fd;          /* owned by the device; -1: it is gone */
 	bool serving;         /* the loop's thread is about to look */
-	struct vireo_request *first; /* all but those that are void */
-	struct vireo_request **last;
+	unsigned int voids;   /* requests at that place */
+	struct {
+		struct vireo_request *first, *last;
+	} list[PLACES];
 };
 
 struct vireo_request {
@@ -38,8 +44,8 @@ struct vireo_request {
 	enum place place;
 	unsigned int queue;
 	uint32_t written;
-	struct vireo_request *next;
-	struct chain chain;
+	struct vireo_request *next, *prev;
+	struct chain chain; /* only the pieces that it has are there */
 };
 
 struct custom_virtio {
@@ -68,7 +74,6 @@ static struct desk *desk_create(void)
 	pthread_mutex_init(&desk->lock, NULL);
 	desk->users = 1;
 	desk->wake_fd = -1;
-	desk->last = &desk->first;
 	return desk;
 }
 
@@ -84,30 +89,42 @@ static void desk_leave(struct desk *desk)
 	free(desk);
 }
 
-/* Lock held. */
-static void list_add(struct desk *desk, struct vireo_request *rq)
+/* Lock held, here and below. */
+static void list_add(struct desk *desk, struct vireo_request *rq,
+		     enum place place)
 {
+	rq->place = place;
 	rq->next = NULL;
-	*desk->last = rq;
-	desk->last = &rq->next;
+	rq->prev = desk->list[place].last;
+	if (rq->prev)
+		rq->prev->next = rq;
+	else
+		desk->list[place].first = rq;
+	desk->list[place].last = rq;
 }
 
-/* The first request that is at @place, or NULL; taken off. Lock held. */
+static void list_remove(struct desk *desk, struct vireo_request *rq)
+{
+	if (rq->prev)
+		rq->prev->next = rq->next;
+	else
+		desk->list[rq->place].first = rq->next;
+	if (rq->next)
+		rq->next->prev = rq->prev;
+	else
+		desk->list[rq->place].last = rq->prev;
+}
+
+/* The first of @queue (-1: of any) that is at @place, or NULL; taken off. */
 static struct vireo_request *list_take(struct desk *desk, enum place place,
 				       int queue)
 {
-	struct vireo_request **at = &desk->first;
-	struct vireo_request *rq;
+	struct vireo_request *rq = desk->list[place].first;
 
-	while (*at && ((*at)->place != place ||
-		       (queue >= 0 && (*at)->queue != (unsigned int)queue)))
-		at = &(*at)->next;
-	rq = *at;
-	if (!rq)
-		return NULL;
-	*at = rq->next;
-	if (!rq->next)
-		desk->last = at;
+	while (rq && queue >= 0 && rq->queue != (unsigned int)queue)
+		rq = rq->next;
+	if (rq)
+		list_remove(desk, rq);
 	return rq;
 }
 
@@ -115,8 +132,10 @@ static struct vireo_request *request_create(struct desk *desk,
 					    unsigned int queue,
 					    const struct chain *chain)
 {
-	struct vireo_request *rq = malloc(sizeof(*rq));
 	size_t pieces = (size_t)chain->out_count + chain->in_count;
+	struct vireo_request *rq =
+		malloc(offsetof(struct vireo_request, chain.iov) +
+		       pieces * sizeof(chain->iov[0]));
 
 	if (!rq)
 		return NULL;
@@ -171,8 +190,7 @@ static void on_wake(void *ctx, uint32_t events)
 static void hand_out(struct custom_virtio *c, struct vireo_request *rq)
 {
 	pthread_mutex_lock(&c->desk->lock);
-	rq->place = OUT;
-	list_add(c->desk, rq);
+	list_add(c->desk, rq, OUT);
 	pthread_mutex_unlock(&c->desk->lock);
 	c->ops.request(c->ops.ctx, rq);
 }
@@ -180,8 +198,14 @@ static void hand_out(struct custom_virtio *c, struct vireo_request *rq)
 static bool handle(struct virtio *v, unsigned int n, struct chain *chain)
 {
 	struct custom_virtio *c = of(v);
-	struct vireo_request *rq = request_create(c->desk, n, chain);
+	struct vireo_request *rq = NULL;
+	bool full;
 
+	pthread_mutex_lock(&c->desk->lock);
+	full = c->desk->voids >= VOIDS_MAX;
+	pthread_mutex_unlock(&c->desk->lock);
+	if (!full)
+		rq = request_create(c->desk, n, chain);
 	if (!rq) { /* the guest sees a request that nobody answered */
 		queue_push(&v->queue[n].ring, chain, 0);
 		return true;
@@ -237,12 +261,12 @@ static void make_void(struct custom_virtio *c, struct vireo_request *rq)
 						    &rq->chain);
 
 	rq->place = VOID;
+	c->desk->voids++;
 	if (!copy) {
 		queue_push(&c->v.queue[rq->queue].ring, &rq->chain, 0);
 		return;
 	}
-	copy->place = KEPT;
-	list_add(c->desk, copy);
+	list_add(c->desk, copy, KEPT);
 	c->desk->users++;
 }
 
@@ -258,12 +282,21 @@ static void call_back(struct custom_virtio *c, int queue)
 	pthread_mutex_unlock(&c->desk->lock);
 }
 
+/* It will not be pushed, but its holder may have written into it. */
+static void mark_written(const struct custom_virtio *c, const struct chain *ch)
+{
+	for (unsigned int i = 0; i < ch->in_count; i++)
+		mem_mark(c->v.mem, ch->iov[ch->out_count + i].iov_base,
+			 ch->iov[ch->out_count + i].iov_len);
+}
+
 static void forget_kept(struct custom_virtio *c, int queue)
 {
 	struct vireo_request *rq;
 
 	pthread_mutex_lock(&c->desk->lock);
 	while ((rq = list_take(c->desk, KEPT, queue))) {
+		mark_written(c, &rq->chain);
 		free(rq);
 		c->desk->users--;
 	}
@@ -365,6 +398,8 @@ int custom_virtio_create(struct virtio **out,
 		memcpy(c->space, cfg->space, cfg->space_size);
 	virtio_init(&c->v, &c->type, host, cfg->queues, cfg->space_size,
 		    cfg->features & CUSTOM_VIRTIO_FEATURES);
+	if (c->ops.reset)
+		c->ops.reset(c->ops.ctx);
 	*out = &c->v;
 	return 0;
 }
@@ -427,11 +462,13 @@ void custom_request_done(struct vireo_request *rq, uint64_t written)
 
 	pthread_mutex_lock(&desk->lock);
 	if (rq->place == VOID) {
+		desk->voids--;
 		free(rq);
 		desk_leave(desk);
 		return;
 	}
-	rq->place = BACK;
+	list_remove(desk, rq);
+	list_add(desk, rq, BACK);
 	rq->written = (uint32_t)min_u64(written, rq->chain.in_len);
 	if (!desk->serving)
 		fd_event_signal(desk->wake_fd);

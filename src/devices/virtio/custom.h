@@ -29,7 +29,7 @@ struct custom_virtio_ops {
 	void (*ready)(void *ctx, uint64_t features);
 	/* The loop's thread. It is given back by custom_request_done(). */
 	void (*request)(void *ctx, struct vireo_request *request);
-	/* The driver has reset it, or the machine is a new one. As above. */
+	/* The driver has reset it; and once when it is made. As above. */
 	void (*reset)(void *ctx);
 	void *ctx;
 };
