@@ -63,7 +63,7 @@ int layer_make(struct layer *l, uint64_t parent, const char *name,
 		layer_name_settle(l, place);
 		return r;
 	}
-	place->node = *out;
+	layer_name_set(place, *out);
 	(*out)->refs = 1;
 	inherit(place->folder, *out);
 	layer_node_touch(place->folder);
@@ -149,7 +149,7 @@ int layer_link(struct files *f, uint64_t node, uint64_t parent,
 	r = new_name(l, parent, name, &place);
 	if (r < 0)
 		return r;
-	place->node = n;
+	layer_name_set(place, n);
 	n->nlink++;
 	n->ctime = layer_now();
 	layer_node_touch(place->folder);
@@ -159,16 +159,18 @@ int layer_link(struct files *f, uint64_t node, uint64_t parent,
 
 /* ---- removing ---- */
 
+/* What the host counted when the node changed is not all: it may have made
+ * names since, and have one folder at two places. */
 void layer_lose_name(struct layer_node *folder, struct layer_node *n)
 {
 	n->ctime = layer_now();
 	if (S_ISDIR(n->mode)) {
-		n->nlink = 0;
+		n->nlink = n->names ? n->nlink : 0;
 		layer_count_folder(folder, -1);
-	} else if (n->nlink) {
-		n->nlink--;
+	} else {
+		n->nlink -= n->nlink > n->names;
 	}
-	n->gone = !n->nlink;
+	n->gone = !n->nlink && !n->names;
 }
 
 static int remove_node(struct layer *l, struct layer_node *folder,
@@ -181,7 +183,7 @@ static int remove_node(struct layer *l, struct layer_node *folder,
 		r = layer_name_make(l, folder, text, &name);
 	if (r < 0)
 		return r;
-	name->node = NULL;
+	layer_name_set(name, NULL);
 	name->covers = covers;
 	layer_name_settle(l, name);
 	layer_lose_name(folder, n);

@@ -82,7 +82,7 @@ static int make_names(struct layer *l, struct place *from, struct place *to)
 		if (r < 0)
 			break;
 		p->name->covers = p->covers;
-		p->name->node = p->node;
+		layer_name_set(p->name, p->node);
 	}
 	return r;
 }
@@ -90,7 +90,7 @@ static int make_names(struct layer *l, struct place *from, struct place *to)
 /* @n is there now. */
 static void put(struct place *p, struct layer_node *n)
 {
-	p->name->node = n;
+	layer_name_set(p->name, n);
 	n->ctime = layer_now();
 	if (!S_ISDIR(n->mode))
 		return;
@@ -100,7 +100,7 @@ static void put(struct place *p, struct layer_node *n)
 
 static void take(struct place *p)
 {
-	p->name->node = NULL;
+	layer_name_set(p->name, NULL);
 	if (S_ISDIR(p->node->mode))
 		layer_count_folder(p->folder, -1);
 }
@@ -120,6 +120,7 @@ static int move(struct layer *l, struct place *from, struct place *to,
 		take(to);
 		put(from, to->node);
 	} else if (to->node) {
+		layer_name_set(to->name, NULL);
 		layer_lose_name(to->folder, to->node);
 	}
 	put(to, from->node);

@@ -122,8 +122,18 @@ int layer_name_make(struct layer *l, struct layer_node *folder,
 	return 0;
 }
 
+void layer_name_set(struct layer_name *name, struct layer_node *node)
+{
+	if (name->node)
+		name->node->names--;
+	name->node = node;
+	if (node)
+		node->names++;
+}
+
 static void destroy(struct layer *l, struct layer_name *name)
 {
+	layer_name_set(name, NULL);
 	layer_table_remove(&l->names, &name->link);
 	layer_credit(l, cost_of(name->text));
 	free(name);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* See layer_tree.h: nodes, and the memory that they take. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -144,6 +145,7 @@ int layer_node_make(struct layer *l, uint32_t mode,
 
 static void node_destroy(struct layer *l, struct layer_node *n)
 {
+	assert(!n->names);
 	if (S_ISDIR(n->mode))
 		layer_names_drop(l, n);
 	else if (S_ISREG(n->mode))
@@ -162,12 +164,17 @@ static void node_destroy(struct layer *l, struct layer_node *n)
 
 void layer_node_settle(struct layer *l, struct layer_node *n)
 {
-	if (n->gone && !n->refs && !n->opens)
+	if (n->gone && !n->names && !n->refs && !n->opens)
 		node_destroy(l, n);
 }
 
+/* Names first: each counts for a node. */
 void layer_nodes_drop(struct layer *l)
 {
+	for (uint32_t i = 0; i < l->nodes.size; i++)
+		for (struct layer_link *k = l->nodes.slot[i]; k; k = k->next)
+			if (S_ISDIR(of_link(k)->mode))
+				layer_names_drop(l, of_link(k));
 	for (uint32_t i = 0; i < l->nodes.size; i++)
 		while (l->nodes.slot[i])
 			node_destroy(l, of_link(l->nodes.slot[i]));

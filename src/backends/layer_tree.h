@@ -62,6 +62,8 @@ struct layer_node {
 	bool own_xattrs; /* the list is all there is */
 	uint64_t refs;   /* the guest's */
 	uint32_t opens;  /* handles */
+	uint32_t names;  /* of the layer's that are this node's; the host may
+			  * give it more than nlink says */
 	uint32_t mode, uid, gid, nlink;
 	uint32_t dev[2], rdev[2];
 	uint64_t ino;
@@ -77,7 +79,8 @@ struct layer_node {
 struct layer_name {
 	struct layer_link link;
 	struct layer_node *folder;
-	struct layer_node *node; /* NULL: nothing has this name */
+	struct layer_node *node; /* NULL: nothing has this name; only
+				  * layer_name_set() changes it */
 	bool covers; /* the share's folder has it too */
 	uint64_t number; /* in its folder, growing; never 0 */
 	char text[];
@@ -138,6 +141,8 @@ struct layer_name *layer_name(struct layer *l, const struct layer_node *folder,
 /* The same; when there is none it is made, of nothing. */
 int layer_name_make(struct layer *l, struct layer_node *folder,
 		    const char *text, struct layer_name **out);
+/* It is of that node now, which counts it; NULL: of nothing. */
+void layer_name_set(struct layer_name *name, struct layer_node *node);
 /* Drops one that says nothing: no node, and covers nothing. */
 void layer_name_settle(struct layer *l, struct layer_name *name);
 /* All of them. */
@@ -173,7 +178,8 @@ int layer_make(struct layer *l, uint64_t parent, const char *name,
 
 /* A folder more, or less, in that one. */
 void layer_count_folder(struct layer_node *parent, int more);
-/* One of its names, which was in that folder, is no more. */
+/* One of its names, which was in that folder and is not its any more, is gone
+ * from there. */
 void layer_lose_name(struct layer_node *folder, struct layer_node *n);
 
 /* ---- contents (layer_data.c); @below: the share's handle, or 0 ---- */
