@@ -12,7 +12,6 @@
 #include "backends/layer_tree.h"
 #include "base/num.h"
 
-#define SIZE_MOST (UINT64_C(16) << 40)
 #define PIECES    256 /* of memory, in one transfer of a part */
 #define TAKE_COST 8u  /* of a chunk, in the store's tables */
 #define ROW       33u /* chunks that one request changes */
@@ -296,9 +295,9 @@ int64_t layer_data_write(struct layer *l, struct layer_node *n, uint64_t below,
 	uint64_t len = length_of(iov, count), end, before;
 	int64_t r;
 
-	if (off >= SIZE_MOST)
+	if (off >= LAYER_SIZE_MOST)
 		return len ? -EFBIG : 0;
-	end = off + min_u64(len, SIZE_MOST - off);
+	end = off + min_u64(len, LAYER_SIZE_MOST - off);
 	if (!len)
 		return 0;
 	r = prepare_all(l, &n->data, below, &row, off, &end);
@@ -358,7 +357,7 @@ int layer_data_resize(struct layer *l, struct layer_node *n, uint64_t size)
 	uint32_t rest = (uint32_t)(size % LAYER_CHUNK);
 	int r = 0;
 
-	if (size > SIZE_MOST)
+	if (size > LAYER_SIZE_MOST)
 		return -EFBIG;
 	if (size < d->size) {
 		if (rest && value >= CHUNK_FIRST)
@@ -427,6 +426,8 @@ int layer_data_clear(struct layer *l, struct layer_node *n, uint64_t below,
 
 	if (end >= d->below && off < d->below)
 		d->below = off;
+	if (end > LAYER_SIZE_MOST && off < d->below)
+		return -EFBIG; /* a hole in what is the share's */
 	while (range[0] < end && r == 0) {
 		struct layer_run run = layer_run(d, range[0], end - range[0]);
 

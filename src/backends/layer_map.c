@@ -51,6 +51,8 @@ int layer_map_room(struct layer *l, struct layer_data *d, uint64_t chunk)
 
 	if (!chunk)
 		return 0;
+	if (chunk >= LAYER_SIZE_MOST / LAYER_CHUNK)
+		return -EFBIG;
 	if (leaf >= d->leaves)
 		r = grow_map(l, d, (uint32_t)max_u64(leaf + 1u,
 						     leaf / 8 * 9));
