@@ -35,6 +35,21 @@ struct layer_name *layer_name(struct layer *l, const struct layer_node *folder,
 
 /* ---- a folder's list ---- */
 
+/* Memory that was needed once: names are charged for what they need now. */
+static void shrink(struct layer_folder *f)
+{
+	uint32_t room = (uint32_t)max_u64(2 * (uint64_t)f->len, LIST_MIN);
+	struct layer_listed *list;
+
+	if (f->room <= LIST_MIN || f->len >= f->room / 4)
+		return;
+	list = realloc(f->list, room * sizeof(*list));
+	if (!list)
+		return;
+	f->list = list;
+	f->room = room;
+}
+
 /* Those that were dropped leave it when they are the most. */
 static void compact(struct layer_folder *f)
 {
@@ -47,16 +62,18 @@ static void compact(struct layer_folder *f)
 			f->list[n++] = f->list[i];
 	f->len = n;
 	f->dropped = 0;
+	shrink(f);
 }
 
 static int list_room(struct layer_folder *f)
 {
-	uint32_t room = f->room ? 2 * f->room : LIST_MIN;
 	struct layer_listed *list;
+	uint32_t room;
 
 	compact(f);
 	if (f->len < f->room)
 		return 0;
+	room = f->room ? 2 * f->room : LIST_MIN;
 	list = realloc(f->list, room * sizeof(*list));
 	if (!list)
 		return -ENOMEM;

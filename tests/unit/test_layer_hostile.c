@@ -102,6 +102,33 @@ static void D915_nodes_and_names_have_a_limit(void **state)
 	assert_int_equal(layer_of(t)->memory, empty);
 }
 
+static void D915_a_list_is_as_long_as_its_names_need(void **state)
+{
+	struct layer_bench *t = *state;
+	const struct layer_node *d;
+	char name[32];
+	uint64_t id;
+
+	layer_bench_begin(t);
+	assert_int_equal(layer_try_mkdir(t, "d"), 0);
+	id = layer_get(t, "d");
+	d = layer_node(to_layer(t->f), id);
+	assert_non_null(d);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "d/%d", i);
+		assert_int_equal(layer_try_mkdir(t, name), 0);
+	}
+	assert_in_range(d->folder.room, 1000, 4000);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "d/%d", i);
+		assert_int_equal(layer_try_remove(t, name, true), 0);
+		assert_true(d->folder.room <= 8u * (1000u - (unsigned int)i));
+	}
+	assert_in_range(d->folder.room, 1, 8);
+	assert_int_equal(layer_try_mkdir(t, "d/x"), 0);
+	assert_true(layer_lists(t, "d", "x "));
+}
+
 static void D915_links_and_attributes_count_too(void **state)
 {
 	struct layer_bench *t = *state;
@@ -345,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(D915_contents_have_a_limit),
 		CASE(D915_nodes_and_names_have_a_limit),
+		CASE(D915_a_list_is_as_long_as_its_names_need),
 		CASE(D915_links_and_attributes_count_too),
 		CASE(D908_handles_have_a_limit_and_numbers_once),
 		CASE(D909_offsets_that_cannot_be_are_refused),
