@@ -27,6 +27,22 @@ void file_iov_advance(struct iovec **iov, int *count, size_t done)
 	}
 }
 
+int file_iov_after(struct iovec *to, const struct iovec *iov, int count,
+		   uint64_t done)
+{
+	int n = 0;
+
+	for (int i = 0; i < count; i++) {
+		size_t skip = (size_t)min_u64(done, iov[i].iov_len);
+
+		to[n].iov_base = (uint8_t *)iov[i].iov_base + skip;
+		to[n].iov_len = iov[i].iov_len - skip;
+		n += to[n].iov_len > 0;
+		done -= skip;
+	}
+	return n;
+}
+
 int file_readv(int fd, struct iovec *iov, int count, uint64_t off)
 {
 	file_iov_advance(&iov, &count, 0);

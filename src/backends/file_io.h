@@ -39,6 +39,10 @@ int file_zero(int fd, uint64_t off, uint64_t len, bool unmap);
 
 /* Drops the first @done bytes of *iov. */
 void file_iov_advance(struct iovec **iov, int *count, size_t done);
+/* In @to, of at least @count pieces: @iov without its first @done bytes and
+ * without empty pieces. How many those are. */
+int file_iov_after(struct iovec *to, const struct iovec *iov, int count,
+		   uint64_t done);
 /* Fills @iov (of @cap pieces) with zeroes to write: at most @len bytes; how
  * many pieces that are, and their bytes. */
 int file_zero_iov(struct iovec *iov, int cap, uint64_t len, uint64_t *bytes);

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/file_io.h"
 #include "backends/layer_map.h"
 #include "backends/layer_tree.h"
 #include "base/num.h"
 
-#define PIECES    256 /* of memory, in one transfer of a part */
 #define TAKE_COST 8u  /* of a chunk, in the store's tables */
 #define ROW       33u /* chunks that one request changes */
 
@@ -22,7 +22,7 @@ struct pieces {
 	const struct iovec *from;
 	int count;
 	size_t skip; /* bytes of the first one */
-	struct iovec iov[PIECES];
+	struct iovec iov[LAYER_PIECES];
 };
 
 static uint64_t length_of(const struct iovec *iov, int count)
@@ -40,7 +40,7 @@ static int next_pieces(struct pieces *p, uint64_t *len)
 	uint64_t left = *len;
 	int n = 0;
 
-	while (left && p->count && n < PIECES) {
+	while (left && p->count && n < LAYER_PIECES) {
 		size_t here = p->from->iov_len - p->skip;
 		size_t size = (size_t)min_u64(left, here);
 
@@ -72,15 +72,24 @@ static void zero(const struct iovec *iov, int count, uint64_t from)
 
 /* ---- reading ---- */
 
-/* What the host has cut off meanwhile is zeros. */
+/* What the host has cut off meanwhile is zeros; a file system may also give
+ * less than there is, and then it is asked for more. */
 static int read_below(struct layer *l, uint64_t handle, const struct iovec *iov,
 		      int count, uint64_t off)
 {
-	int64_t n = share_read(l->share, handle, iov, count, off);
+	struct iovec rest[LAYER_PIECES];
+	uint64_t len = length_of(iov, count), done = 0;
+	int64_t n = 1;
 
+	while (n > 0 && done < len) {
+		int pieces = file_iov_after(rest, iov, count, done);
+
+		n = share_read(l->share, handle, rest, pieces, off + done);
+		done += n > 0 ? (uint64_t)n : 0;
+	}
 	if (n < 0)
 		return (int)n;
-	zero(iov, count, (uint64_t)n);
+	zero(iov, count, done);
 	return 0;
 }
 

@@ -167,14 +167,21 @@ static void zero_from(const struct iovec *iov, int count, uint64_t from)
 int layer_store_read(struct layer_store *st, uint32_t chunk, uint32_t off,
 		     const struct iovec *iov, int count)
 {
-	ssize_t n;
+	const uint64_t len = length_of(iov, count);
+	struct iovec rest[LAYER_PIECES];
+	uint64_t done = 0;
+	ssize_t n = 1;
 
-	do
-		n = preadv(st->fd, iov, count, (off_t)place_of(chunk, off));
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	zero_from(iov, count, (uint64_t)n);
+	while (n != 0 && done < len) {
+		int pieces = file_iov_after(rest, iov, count, done);
+
+		n = preadv(st->fd, rest, pieces,
+			   (off_t)(place_of(chunk, off) + done));
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (uint64_t)n : 0;
+	}
+	zero_from(iov, count, done);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 
 #define LAYER_CHUNK 65536u
 #define LAYER_BLOCK 4096u /* what the host gives room by */
+#define LAYER_PIECES 256  /* of memory, in one transfer of a part */
 
 struct layer_store {
 	int fd; /* owned */
@@ -34,7 +35,8 @@ void layer_store_close(struct layer_store *st);
 /* -ENOSPC, -ENOMEM. */
 int layer_store_take(struct layer_store *st, uint32_t *chunk);
 void layer_store_give(struct layer_store *st, uint32_t chunk);
-/* All of @len bytes, from byte @off of @chunk on, into the chunks after it. */
+/* All of them, from byte @off of @chunk on, into the chunks after it; at most
+ * LAYER_PIECES. */
 int layer_store_read(struct layer_store *st, uint32_t chunk, uint32_t off,
 		     const struct iovec *iov, int count);
 /* Bytes. -ENOSPC. */

@@ -68,6 +68,95 @@ static void DF02_a_replaced_file_lives_as_long_as_its_names(void **state)
 	assert_int_equal(layer_of(t)->nodes.count, 2);
 }
 
+/* ---- reads that give less than there is ---- */
+
+static struct {
+	size_t most; /* bytes in one read; 0: all */
+	unsigned int calls, fail_at; /* the one that fails; 0: none */
+} reads;
+
+/* The host's, for all of this program. */
+ssize_t preadv(int fd, const struct iovec *iov, int count, off_t off)
+{
+	ssize_t done = 0, n;
+
+	reads.calls++;
+	if (reads.calls == reads.fail_at) {
+		errno = EIO;
+		return -1;
+	}
+	for (int i = 0; i < count; i++) {
+		size_t len = iov[i].iov_len;
+
+		if (reads.most)
+			len = min_u64(len, reads.most - (size_t)done);
+		n = pread(fd, iov[i].iov_base, len, off + done);
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		if ((size_t)n < iov[i].iov_len)
+			break;
+	}
+	return done;
+}
+
+static void reads_give_less(size_t most, unsigned int fail_at)
+{
+	reads.most = most;
+	reads.calls = 0;
+	reads.fail_at = fail_at;
+}
+
+static void D913_a_short_read_is_not_the_end(void **state)
+{
+	struct layer_bench *t = *state;
+	char buf[16] = "";
+	const struct iovec iov[] = { { buf, 3 }, { buf, 0 }, { buf + 3, 9 } };
+	int64_t h;
+
+	host_put(t->host, "a", "0123456789");
+	layer_bench_begin(t);
+	h = layer_try_open(t, "a", O_RDWR);
+	/* Of the chunk that is to change, and of what is the share's still. */
+	assert_int_equal(layer_put(t, h, "x", LAYER_CHUNK + 5), 1);
+	reads_give_less(4, 0);
+	assert_int_equal(t->ops->read(t->f, (uint64_t)h, iov, 3, 0), 12);
+	assert_memory_equal(buf, "0123456789\0", 12);
+	assert_int_equal(layer_put(t, h, "ABC", 9), 3);
+	memset(buf, 'z', sizeof(buf));
+	assert_int_equal(t->ops->read(t->f, (uint64_t)h, iov, 3, 0), 12);
+	assert_memory_equal(buf, "012345678ABC", 12);
+	reads_give_less(0, 0);
+	memset(buf, 'z', sizeof(buf));
+	assert_int_equal(t->ops->read(t->f, (uint64_t)h, iov, 3, 0), 12);
+	assert_memory_equal(buf, "012345678ABC", 12);
+	layer_shut(t, h);
+}
+
+static void D913_an_error_after_a_short_read_is_one(void **state)
+{
+	struct layer_bench *t = *state;
+	char buf[10];
+	int64_t h;
+
+	host_put(t->host, "a", "0123456789");
+	layer_bench_begin(t);
+	h = layer_try_open(t, "a", O_RDWR);
+	assert_int_equal(layer_put(t, h, "x", LAYER_CHUNK), 1);
+	reads_give_less(4, 2);
+	assert_int_equal(layer_take(t, h, buf, 10, 0), -EIO);
+	reads_give_less(4, 2);
+	assert_int_equal(layer_put(t, h, "x", 9), -EIO);
+	reads_give_less(4, 0);
+	assert_int_equal(layer_put(t, h, "x", 9), 1);
+	reads_give_less(4, 2);
+	assert_int_equal(layer_take(t, h, buf, 10, 0), -EIO);
+	reads_give_less(0, 0);
+	assert_int_equal(layer_take(t, h, buf, 10, 0), 10);
+	assert_memory_equal(buf, "012345678x", 10);
+	layer_shut(t, h);
+}
+
 /* ---- files of the host's that are larger than any of ours ---- */
 
 #define HUGE_SIZE (1ull << 62)
@@ -161,6 +250,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(DF02_a_file_lives_as_long_as_its_names),
 		CASE(DF02_a_replaced_file_lives_as_long_as_its_names),
+		CASE(D913_a_short_read_is_not_the_end),
+		CASE(D913_an_error_after_a_short_read_is_one),
 		CASE(D909_no_chunk_is_past_what_a_file_may_have),
 		CASE(D909_a_map_has_no_room_past_it),
 	};
