@@ -133,8 +133,10 @@ int share_lock(struct share *s, const struct share_lock *l)
 		return r;
 	r = set((*at)->fd, l);
 	(*at)->has |= r == 0;
-	/* Who waits need not open the file each time. */
-	if (!(*at)->has && (r != -EAGAIN || !l->waits))
+	/* Who waits need not open the file each time, while there are enough
+	 * for those who have locks. */
+	if (!(*at)->has && (r != -EAGAIN || !l->waits ||
+			    s->holders > s->cached_max / 4))
 		drop(s, at);
 	return r;
 }

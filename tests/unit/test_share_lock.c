@@ -316,6 +316,35 @@ static void who_waits_opens_the_file_once(void **state)
 	share_lock_give_up(t->s, &l);
 }
 
+static void D908_those_who_wait_leave_room_for_locks(void **state)
+{
+	struct share_bench *t = *state;
+	struct share_lock l = { 0, 0, false, F_WRLCK, 0, ALL, true };
+	unsigned int files;
+	uint64_t h, k;
+
+	share_bench_open_small(t);
+	host_put(t, "a", "x");
+	host_put(t, "b", "x");
+	h = open_a(t, O_RDWR);
+	k = guest_open(t, guest_find(t, SHARE_ROOT, "b"), O_RDWR);
+	assert_int_equal(lock(t, h, 100, F_WRLCK, 0, ALL), 0);
+	files = share_bench_files();
+	l.handle = h;
+	for (l.owner = 0; l.owner < 50; l.owner++)
+		assert_int_equal(share_lock(t->s, &l), -EAGAIN);
+	/* Of the eight: one has a lock, three wait, and four are free. */
+	assert_int_equal(share_bench_files(), files + 3);
+	for (uint64_t owner = 0; owner < 4; owner++)
+		assert_int_equal(lock(t, k, owner, F_RDLCK, 0, ALL), 0);
+	assert_int_equal(lock(t, k, 4, F_RDLCK, 0, ALL), -ENOLCK);
+	/* Each of those who wait gets it, when it can be had. */
+	assert_int_equal(lock(t, k, 0, F_UNLCK, 0, ALL), 0);
+	assert_int_equal(lock(t, h, 100, F_UNLCK, 0, ALL), 0);
+	l.owner = 49;
+	assert_int_equal(share_lock(t->s, &l), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +356,7 @@ int main(void)
 		TEST(locks_end_with_the_last_open_file),
 		TEST(who_waits_opens_the_file_once),
 		TEST(D908_owners_of_locks_have_a_limit),
+		TEST(D908_those_who_wait_leave_room_for_locks),
 		TEST(a_read_only_tree_has_locks_to_read),
 	};
 
