@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/layer_tree.h"
+#include "backends/share_hold.h"
 #include "backends/share_tree.h"
 #include "base/num.h"
 
@@ -242,6 +243,8 @@ int layer_find_node(struct layer *l, struct layer_node *parent,
 	if (r < 0) {
 		*out = NULL;
 		share_forget(l->share, found.below.node, 1);
+	} else if (share_is_own(l->share, (*out)->id)) {
+		(*out)->refs++; /* the share counts none */
 	}
 	return r;
 }

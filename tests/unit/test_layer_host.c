@@ -68,6 +68,40 @@ static void DF02_a_replaced_file_lives_as_long_as_its_names(void **state)
 	assert_int_equal(layer_of(t)->nodes.count, 2);
 }
 
+/* ---- files of our own ---- */
+
+static const struct own_file own_files[] = {
+	{ "init", 0755, (const uint8_t *)"init", 4 },
+	{ "conf", 0600, (const uint8_t *)"conf", 4 },
+};
+
+static void begin_own(struct layer_bench *t)
+{
+	layer_bench_begin_with(t, &(struct layer_config){ 0 },
+			       &(struct share_config){
+				       .own = { ".own", own_files, 2 } });
+}
+
+static void DF02_our_own_files_go_with_their_last_reference(void **state)
+{
+	struct layer_bench *t = *state;
+	uint64_t node;
+
+	begin_own(t);
+	node = layer_get(t, ".own/init");
+	assert_int_equal(layer_try_remove(t, ".own/init", false), 0);
+	assert_null(layer_node(layer_of(t), node));
+	assert_false(layer_there(t, ".own/init"));
+	assert_int_equal(layer_try_rename(t, ".own/conf", "conf", 0), 0);
+	node = layer_get(t, "conf");
+	assert_int_equal(layer_node(layer_of(t), node)->refs, 1);
+	assert_true(layer_has(t, "conf", "conf"));
+	assert_int_equal(layer_try_remove(t, "conf", false), 0);
+	t->ops->forget(t->f, node, 1);
+	t->ops->forget(t->f, node, UINT64_MAX);
+	assert_null(layer_node(layer_of(t), node));
+}
+
 /* ---- reads that give less than there is ---- */
 
 static struct {
@@ -250,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(DF02_a_file_lives_as_long_as_its_names),
 		CASE(DF02_a_replaced_file_lives_as_long_as_its_names),
+		CASE(DF02_our_own_files_go_with_their_last_reference),
 		CASE(D913_a_short_read_is_not_the_end),
 		CASE(D913_an_error_after_a_short_read_is_one),
 		CASE(D909_no_chunk_is_past_what_a_file_may_have),
