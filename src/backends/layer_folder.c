@@ -4,7 +4,8 @@
  * begins is the share's, without the names that have gone meanwhile. In one
  * that has, entries of the share's are known by their place in its listing,
  * and ours, which come after them, by their numbers: the share may know its by
- * any number at all.
+ * any number at all. A name that covers one of the share's is at the share's
+ * place, so that a listing that goes on meanwhile has it once.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -40,11 +41,25 @@ int layer_open_folder(struct files *f, uint64_t node, uint64_t *handle)
 	return r;
 }
 
-/* Ours stand for themselves. */
-static bool is_ours(struct layer *l, const struct layer_node *n,
-		    const char *name)
+static void describe(struct share_dirent *out, const struct layer_node *n)
 {
-	return n && layer_name(l, n, name);
+	out->ino = n->ino;
+	out->type = (unsigned char)IFTODT(n->mode);
+}
+
+/* Is that entry of the share's one of the folder's? As what is there now. */
+static bool stays(struct layer *l, const struct layer_node *folder,
+		  struct share_dirent *out)
+{
+	const struct layer_name *name =
+		folder ? layer_name(l, folder, out->name) : NULL;
+
+	if (!name)
+		return true;
+	if (!name->covers || !name->node)
+		return false; /* it came later, or is gone */
+	describe(out, name->node);
+	return true;
 }
 
 /* Goes on from the share's own place. */
@@ -56,7 +71,7 @@ static int read_below(struct layer *l, const struct layer_handle *h,
 	do {
 		r = share_read_folder(l->share, h->below, at, out);
 		at = out->next;
-	} while (r > 0 && is_ours(l, h->node, out->name));
+	} while (r > 0 && !stays(l, h->node, out));
 	return r;
 }
 
@@ -96,7 +111,7 @@ static int next_below(struct layer *l, struct layer_handle *h, uint64_t place,
 		h->last_cookie = h->cookie;
 		h->cookie = out->next;
 		out->next = h->at;
-		if (!is_ours(l, h->node, out->name))
+		if (stays(l, h->node, out))
 			break;
 	}
 	return r;
@@ -114,19 +129,25 @@ static int next_dot(const struct layer_node *n, uint64_t place,
 	return 1;
 }
 
-static int next_ours(const struct layer_node *n, uint64_t number,
-		     struct share_dirent *out)
+/* Is it at the place of one that the share lists? */
+static bool is_below(struct layer *l, const struct layer_name *name)
+{
+	return name->covers &&
+	       !share_has_own(l->share, name->folder->id, name->text);
+}
+
+static int next_ours(struct layer *l, const struct layer_node *n,
+		     uint64_t number, struct share_dirent *out)
 {
 	const struct layer_name *name = layer_name_from(n, number);
 
+	while (name && is_below(l, name))
+		name = layer_name_from(n, name->number + 1);
 	if (!name)
 		return 0;
-	*out = (struct share_dirent){
-		.ino = name->node->ino,
-		.next = OURS | (name->number + 1),
-		.type = (unsigned char)IFTODT(name->node->mode),
-		.name = name->text,
-	};
+	*out = (struct share_dirent){ .next = OURS | (name->number + 1),
+				      .name = name->text };
+	describe(out, name->node);
 	return 1;
 }
 
@@ -158,7 +179,7 @@ int layer_read_folder(struct files *f, uint64_t handle, uint64_t at,
 	if (!(at & OURS))
 		r = h->below ? next_below(l, h, at, out) :
 			       next_dot(h->node, at, out);
-	return r ? r : next_ours(h->node, at & OURS ? at & ~OURS : 0, out);
+	return r ? r : next_ours(l, h->node, at & OURS ? at & ~OURS : 0, out);
 }
 
 int layer_lookup_in(struct files *f, uint64_t handle, const char *name,
@@ -195,7 +216,7 @@ int layer_folder_empty(struct layer *l, struct layer_node *n)
 		return r;
 	while ((r = share_read_folder(l->share, handle, d.next, &d)) > 0)
 		if (strcmp(d.name, ".") && strcmp(d.name, "..") &&
-		    !is_ours(l, n, d.name))
+		    !layer_name(l, n, d.name))
 			break;
 	share_close(l->share, handle);
 	return r > 0 ? -ENOTEMPTY : r;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "backends/share_own.h"
 #include "backends/share_tree.h"
 
 int share_hold(struct share *s, uint64_t node, uint64_t *refs)
@@ -32,6 +33,13 @@ bool share_is_own(struct share *s, uint64_t node)
 	const struct share_node *n = share_node(s, node);
 
 	return n && n->own;
+}
+
+bool share_has_own(struct share *s, uint64_t parent, const char *name)
+{
+	struct share_entry e;
+
+	return share_own_lookup(s, parent, name, &e) == 0;
 }
 
 uint64_t share_parent(struct share *s, uint64_t node)

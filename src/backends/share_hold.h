@@ -18,6 +18,8 @@ int share_hold(struct share *s, uint64_t node, uint64_t *refs);
 void share_let_go(struct share *s, uint64_t node);
 /* Is it one of our own files, or their folder? */
 bool share_is_own(struct share *s, uint64_t node);
+/* Does that folder have one by that name, which no listing has? */
+bool share_has_own(struct share *s, uint64_t parent, const char *name);
 /* The folder it was seen in last; 0: it is the root, or no node. */
 uint64_t share_parent(struct share *s, uint64_t node);
 

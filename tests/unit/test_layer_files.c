@@ -395,6 +395,80 @@ static void a_listing_goes_on_while_its_folder_changes(void **state)
 	assert_int_equal(t->ops->close(t->f, handle), 0);
 }
 
+/* As a package manager does: what it replaces is there before and after. */
+static void replace(struct layer_bench *t, const char *name)
+{
+	layer_write_all(t, "tmp", "anew");
+	assert_int_equal(layer_try_rename(t, "tmp", name, 0), 0);
+}
+
+/* Some of an open folder's; where it goes on. */
+static uint64_t read_some(struct layer_bench *t, uint64_t handle, int count,
+			  unsigned int *seen)
+{
+	struct share_dirent d = { .next = 0 };
+
+	for (int i = 0; i < count; i++) {
+		assert_int_equal(t->ops->read_folder(t->f, handle, d.next, &d),
+				 1);
+		if (*d.name != '.')
+			seen[atoi(d.name)]++;
+	}
+	return d.next;
+}
+
+static void what_is_replaced_during_a_listing_is_in_it_once(void **state)
+{
+	struct layer_bench *t = *state;
+	char name[16];
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		host_put(t->host, name, "");
+	}
+	layer_bench_begin(t);
+	/* The share's alone, and merged. */
+	for (int k = 0; k < 2; k++) {
+		unsigned int seen[NAMES] = { 0 };
+		uint64_t handle = open_root(t), at;
+
+		at = read_some(t, handle, 50, seen);
+		for (int i = 0; i < 100; i += 3) {
+			snprintf(name, sizeof(name), "%d", i);
+			replace(t, name);
+		}
+		read_on(t, handle, at, seen);
+		for (int i = 0; i < 100; i++)
+			assert_int_equal(seen[i], 1);
+		assert_int_equal(t->ops->close(t->f, handle), 0);
+	}
+}
+
+static void what_is_replaced_is_told_as_it_is_now(void **state)
+{
+	struct layer_bench *t = *state;
+	struct share_dirent d = { .next = 0 };
+	uint64_t handle;
+	unsigned int found = 0;
+
+	host_put(t->host, "a", "");
+	host_put(t->host, "b", "");
+	layer_bench_begin(t);
+	assert_int_equal(layer_try_remove(t, "a", false), 0);
+	assert_int_equal(layer_try_mkdir(t, "a"), 0);
+	assert_int_equal(layer_try_rename(t, "b", "c", 0), 0);
+	handle = open_root(t);
+	while (t->ops->read_folder(t->f, handle, d.next, &d) > 0) {
+		if (*d.name == '.')
+			continue;
+		found++;
+		assert_int_equal(d.type, *d.name == 'a' ? DT_DIR : DT_REG);
+		assert_int_equal(d.ino, layer_stat(t, d.name).stx_ino);
+	}
+	assert_int_equal(found, 2);
+	assert_int_equal(t->ops->close(t->f, handle), 0);
+}
+
 static void entries_can_be_looked_up_by_their_folder(void **state)
 {
 	struct layer_bench *t = *state;
@@ -435,6 +509,8 @@ int main(void)
 		CASE(privilege_goes_when_told_or_with_the_file),
 		CASE(a_merged_listing_has_every_name_once),
 		CASE(a_listing_goes_on_while_its_folder_changes),
+		CASE(what_is_replaced_during_a_listing_is_in_it_once),
+		CASE(what_is_replaced_is_told_as_it_is_now),
 		CASE(entries_can_be_looked_up_by_their_folder),
 	};
 

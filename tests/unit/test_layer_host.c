@@ -71,8 +71,8 @@ static void DF02_a_replaced_file_lives_as_long_as_its_names(void **state)
 /* ---- files of our own ---- */
 
 static const struct own_file own_files[] = {
-	{ "init", 0755, (const uint8_t *)"init", 4 },
-	{ "conf", 0600, (const uint8_t *)"conf", 4 },
+	{ "init", 0755, "init", 4 },
+	{ "conf", 0600, "conf", 4 },
 };
 
 static void begin_own(struct layer_bench *t)
@@ -100,6 +100,22 @@ static void DF02_our_own_files_go_with_their_last_reference(void **state)
 	t->ops->forget(t->f, node, 1);
 	t->ops->forget(t->f, node, UINT64_MAX);
 	assert_null(layer_node(layer_of(t), node));
+}
+
+static void what_takes_the_place_of_our_own_is_listed(void **state)
+{
+	struct layer_bench *t = *state;
+
+	begin_own(t);
+	assert_true(layer_lists(t, "", ""));
+	assert_int_equal(layer_try_rename(t, ".own", "moved", 0), 0);
+	assert_true(layer_lists(t, "", "moved "));
+	assert_false(layer_there(t, ".own"));
+	assert_int_equal(layer_try_mkdir(t, ".own"), 0);
+	assert_true(layer_lists(t, "", ".own moved "));
+	assert_int_equal(layer_try_remove(t, ".own", true), 0);
+	assert_true(layer_lists(t, "", "moved "));
+	assert_false(layer_there(t, ".own"));
 }
 
 /* ---- reads that give less than there is ---- */
@@ -285,6 +301,7 @@ int main(void)
 		CASE(DF02_a_file_lives_as_long_as_its_names),
 		CASE(DF02_a_replaced_file_lives_as_long_as_its_names),
 		CASE(DF02_our_own_files_go_with_their_last_reference),
+		CASE(what_takes_the_place_of_our_own_is_listed),
 		CASE(D913_a_short_read_is_not_the_end),
 		CASE(D913_an_error_after_a_short_read_is_one),
 		CASE(D909_no_chunk_is_past_what_a_file_may_have),
