@@ -173,10 +173,10 @@ static int make_chunk(struct layer *l, uint32_t *chunk)
 	return r;
 }
 
-static void drop_chunk(struct layer *l, uint32_t chunk)
+static void drop_chunks(struct layer *l, uint32_t chunk, uint32_t count)
 {
-	layer_store_give(&l->store, chunk);
-	layer_credit(l, TAKE_COST);
+	layer_store_give(&l->store, chunk, count);
+	layer_credit(l, (uint64_t)count * TAKE_COST);
 }
 
 /* One chunk more, for bytes [off, end) of the file, which lie in it. */
@@ -202,7 +202,7 @@ static int prepare(struct layer *l, struct layer_data *d, uint64_t below,
 	if (value == CHUNK_BELOW)
 		r = fill(l, d, below, *chunk, range);
 	if (r < 0)
-		drop_chunk(l, *chunk);
+		drop_chunks(l, *chunk, 1);
 	else
 		row->count++;
 	return r;
@@ -271,7 +271,7 @@ static uint64_t adopt(struct layer *l, struct layer_node *n,
 			continue;
 		whole = whole && done >= stop;
 		if (!whole) {
-			drop_chunk(l, row->chunk[i]);
+			drop_chunks(l, row->chunk[i], 1);
 			done = min_u64(done, number * LAYER_CHUNK);
 			continue;
 		}
@@ -325,15 +325,34 @@ int64_t layer_data_write(struct layer *l, struct layer_node *n, uint64_t below,
 
 /* ---- less of it ---- */
 
+/* Chunks of the store that are no file's any more: those that follow each
+ * other are given back together, which is one request to the host. */
+struct dropped {
+	uint32_t first, count;
+};
+
+static void drop_all(struct layer *l, struct dropped *run)
+{
+	if (run->count)
+		drop_chunks(l, run->first, run->count);
+	run->count = 0;
+}
+
 /* The chunk is to be @value, which has no contents. */
-static void unset(struct layer *l, struct layer_data *d, uint64_t number,
-		  uint32_t value)
+static void unset(struct layer *l, struct layer_data *d, struct dropped *run,
+		  uint64_t number, uint32_t value)
 {
 	uint32_t old = layer_map_get(d, number);
 
 	if (old >= CHUNK_FIRST) {
-		d->blocks -= layer_store_blocks(&l->store, old - CHUNK_FIRST);
-		drop_chunk(l, old - CHUNK_FIRST);
+		uint32_t chunk = old - CHUNK_FIRST;
+
+		d->blocks -= layer_store_blocks(&l->store, chunk);
+		if (chunk != run->first + run->count)
+			drop_all(l, run);
+		if (!run->count)
+			run->first = chunk;
+		run->count++;
 	}
 	if (old != value)
 		layer_map_set(d, number, value);
@@ -352,10 +371,12 @@ static int clear_part(struct layer *l, struct layer_data *d, uint32_t chunk,
 /* Chunks from @number on are no more. */
 static void cut(struct layer *l, struct layer_data *d, uint64_t number)
 {
+	struct dropped run = { .count = 0 };
 	uint64_t from = number;
 
 	for (; number < layer_map_end(d); number = layer_map_next(d, number))
-		unset(l, d, number, CHUNK_BELOW);
+		unset(l, d, &run, number, CHUNK_BELOW);
+	drop_all(l, &run);
 	layer_map_cut(l, d, from);
 }
 
@@ -393,7 +414,7 @@ void layer_data_drop(struct layer *l, struct layer_node *n)
 
 /* Bytes [range) of one chunk. */
 static int clear_in(struct layer *l, struct layer_node *n, uint64_t below,
-		    const uint64_t range[2])
+		    struct dropped *run, const uint64_t range[2])
 {
 	struct layer_data *d = &n->data;
 	uint64_t number = range[0] / LAYER_CHUNK;
@@ -406,8 +427,8 @@ static int clear_in(struct layer *l, struct layer_node *n, uint64_t below,
 	if (whole && (value >= CHUNK_FIRST || start < d->below)) {
 		r = start < d->below ? layer_map_room(l, d, number) : 0;
 		if (r == 0)
-			unset(l, d, number, start < d->below ? CHUNK_ZERO :
-							       CHUNK_BELOW);
+			unset(l, d, run, number,
+			      start < d->below ? CHUNK_ZERO : CHUNK_BELOW);
 		return (int)r;
 	}
 	if (value >= CHUNK_FIRST)
@@ -418,6 +439,7 @@ static int clear_in(struct layer *l, struct layer_node *n, uint64_t below,
 		const struct iovec iov = { l->copy,
 					   (size_t)(range[1] - range[0]) };
 
+		drop_all(l, run); /* there is room for this one then */
 		memset(l->copy, 0, iov.iov_len);
 		r = layer_data_write(l, n, below, &iov, 1, range[0]);
 		return r < 0 ? (int)r : 0;
@@ -431,6 +453,7 @@ int layer_data_clear(struct layer *l, struct layer_node *n, uint64_t below,
 	struct layer_data *d = &n->data;
 	uint64_t end = off < d->size ? off + min_u64(len, d->size - off) : off;
 	uint64_t range[2] = { off, off };
+	struct dropped dropped = { .count = 0 };
 	int r = 0;
 
 	if (end >= d->below && off < d->below)
@@ -445,9 +468,10 @@ int layer_data_clear(struct layer *l, struct layer_node *n, uint64_t below,
 			range[1] = min_u64(end, layer_chunk_end(range[0] /
 								LAYER_CHUNK));
 		if (run.kind != LAYER_RUN_ZERO)
-			r = clear_in(l, n, below, range);
+			r = clear_in(l, n, below, &dropped, range);
 		range[0] = range[1];
 	}
+	drop_all(l, &dropped);
 	layer_node_touch(n);
 	return r;
 }

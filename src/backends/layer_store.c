@@ -117,14 +117,21 @@ static void forget_bits(struct layer_store *st, uint32_t chunk, uint16_t bits)
 	st->blocks -= (unsigned int)__builtin_popcount(bits);
 }
 
-/* One whose contents stay cannot be given to anybody. */
-void layer_store_give(struct layer_store *st, uint32_t chunk)
+/* Those whose contents stay cannot be given to anybody. The first one is the
+ * next to be taken: they may follow each other again. */
+void layer_store_give(struct layer_store *st, uint32_t chunk, uint32_t count)
 {
-	if (st->written[chunk] &&
-	    file_zero(st->fd, place_of(chunk, 0), LAYER_CHUNK, true) < 0)
+	bool written = false;
+
+	for (uint32_t i = 0; i < count && !written; i++)
+		written = st->written[chunk + i] != 0;
+	if (written && file_zero(st->fd, place_of(chunk, 0),
+				 (uint64_t)count * LAYER_CHUNK, true) < 0)
 		return;
-	forget_bits(st, chunk, ALL_BLOCKS);
-	st->spare[st->spares++] = chunk;
+	while (count--) {
+		forget_bits(st, chunk + count, ALL_BLOCKS);
+		st->spare[st->spares++] = chunk + count;
+	}
 }
 
 int layer_store_clear(struct layer_store *st, uint32_t chunk, uint32_t from,

@@ -34,7 +34,8 @@ int layer_store_open(struct layer_store *st, const char *dir, uint64_t size,
 void layer_store_close(struct layer_store *st);
 /* -ENOSPC, -ENOMEM. */
 int layer_store_take(struct layer_store *st, uint32_t *chunk);
-void layer_store_give(struct layer_store *st, uint32_t chunk);
+/* So many that follow each other. */
+void layer_store_give(struct layer_store *st, uint32_t chunk, uint32_t count);
 /* All of them, from byte @off of @chunk on, into the chunks after it; at most
  * LAYER_PIECES. */
 int layer_store_read(struct layer_store *st, uint32_t chunk, uint32_t off,

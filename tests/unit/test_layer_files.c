@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "backends/layer_tree.h"
@@ -183,6 +184,55 @@ static void holes_are_made_and_found(void **state)
 	assert_int_equal(ops->allocate(t->f, u, FALLOC_FL_COLLAPSE_RANGE, 0,
 				       CHUNK), -EOPNOTSUPP);
 	layer_shut(t, h);
+}
+
+static unsigned int punches; /* that the host was asked for */
+
+int fallocate(int fd, int mode, off_t off, off_t len)
+{
+	punches++;
+	return (int)syscall(SYS_fallocate, fd, mode, off, len);
+}
+
+/* A file of so many chunks, all of them changed. */
+static int64_t put_changed(struct layer_bench *t, const char *name, size_t n)
+{
+	int64_t h = layer_try_open(t, name, O_RDWR | O_CREAT);
+
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(layer_put(t, h, "x", i * CHUNK), 1);
+	punches = 0;
+	return h;
+}
+
+static void chunks_in_a_row_are_given_back_at_once(void **state)
+{
+	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	struct layer_bench *t = *state;
+	int64_t h;
+
+	host_big(t, "f", 90 * CHUNK);
+	layer_bench_begin(t);
+	h = put_changed(t, "f", 100);
+	assert_int_equal(layer_resize(t, "f", 95 * CHUNK), 0);
+	assert_int_equal(punches, 1);
+	assert_int_equal(layer_of(t)->store.blocks, 90 * 16 + 5);
+	assert_int_equal(t->ops->allocate(t->f, (uint64_t)h, punch, CHUNK,
+					  9 * CHUNK), 0);
+	assert_int_equal(punches, 2);
+	assert_true(is_zeros(t, h, CHUNK, 9 * CHUNK));
+	assert_int_equal(layer_resize(t, "f", 100), 0);
+	assert_int_equal(punches, 4); /* with the rest of the first chunk */
+	assert_int_equal(layer_of(t)->store.blocks, 1);
+	/* What is taken again follows each other as before. */
+	layer_shut(t, h);
+	h = put_changed(t, "g", 50);
+	assert_true(is_zeros(t, h, 1, CHUNK - 1));
+	assert_true(is_zeros(t, h, 48 * CHUNK + 1, CHUNK - 1));
+	layer_shut(t, h);
+	assert_int_equal(layer_try_remove(t, "g", false), 0);
+	assert_int_equal(punches, 1);
+	assert_int_equal(layer_of(t)->store.blocks, 1);
 }
 
 static void copies_and_appends_go_where_they_should(void **state)
@@ -503,6 +553,7 @@ int main(void)
 		CASE(a_reader_sees_what_another_handle_writes),
 		CASE(what_is_cut_off_does_not_come_back),
 		CASE(holes_are_made_and_found),
+		CASE(chunks_in_a_row_are_given_back_at_once),
 		CASE(copies_and_appends_go_where_they_should),
 		CASE(a_new_file_may_be_there_already),
 		CASE(many_pieces_of_memory_are_one_request),
