@@ -32,7 +32,8 @@ static void add(struct conf *conf, const char *key, const char *value)
 {
 	size_t key_len = strlen(key), len = strlen(value);
 
-	if (key_len + len + 2 > CONF_MAX - conf->len) {
+	/* The guest's init has room for less than that. */
+	if (key_len + len + 2 >= CONF_MAX - conf->len) {
 		conf->full = true;
 		return;
 	}

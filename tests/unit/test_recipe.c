@@ -17,6 +17,7 @@
 
 #include "base/num.h"
 #include "command/direct_root.h"
+#include "command/exec.h"
 #include "command/guest_init.h"
 #include "command/recipe.h"
 
@@ -389,6 +390,46 @@ static void what_is_impossible_makes_nothing(void **state)
 	assert_int_equal(t->cfg.shares, 0);
 }
 
+/* ---- as much as init has room for ---- */
+
+#define CONF_MAX (256u * 1024u) /* of firmware/init/init.h */
+
+/* Of a further command with one word, of @len bytes; how long its records
+ * are; 0: refused. */
+static size_t order_of(struct bench *t, size_t len)
+{
+	char *word = malloc(len + 1);
+	const char *const words[] = { word, NULL };
+	const struct exec_order order = { .words = words };
+	size_t records = 0;
+	char *bytes;
+	int r;
+
+	assert_non_null(word);
+	memset(word, 'w', len);
+	word[len] = '\0';
+	r = recipe_order(&bytes, &len, &t->cfg, &order, &t->err);
+	if (r == 0)
+		assert_int_equal(sscanf(bytes, "order %zu", &records), 1);
+	else
+		assert_int_equal(r, -E2BIG);
+	free(bytes);
+	free(word);
+	return records;
+}
+
+static void records_are_less_than_init_has_room_for(void **state)
+{
+	struct bench *t = *state;
+	size_t rest = order_of(t, 1) - 1;
+
+	assert_int_equal(order_of(t, CONF_MAX - 2 - rest), CONF_MAX - 2);
+	assert_int_equal(order_of(t, CONF_MAX - 1 - rest), CONF_MAX - 1);
+	assert_int_equal(order_of(t, CONF_MAX - rest), 0);
+	assert_int_equal(order_of(t, CONF_MAX + 1 - rest), 0);
+	assert_int_equal(order_of(t, 2 * CONF_MAX), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -407,6 +448,7 @@ int main(void)
 		TEST(with_one_it_has_them_and_the_share_nothing),
 		TEST(without_modules_there_are_only_records),
 		TEST(what_is_impossible_makes_nothing),
+		TEST(records_are_less_than_init_has_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
