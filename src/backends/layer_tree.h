@@ -62,8 +62,7 @@ struct layer_node {
 	bool own_xattrs; /* the list is all there is */
 	uint64_t refs;   /* the guest's */
 	uint32_t opens;  /* handles */
-	uint32_t names;  /* of the layer's that are this node's; the host may
-			  * give it more than nlink says */
+	uint32_t names;  /* struct layer_name; nlink may be less */
 	uint32_t mode, uid, gid, nlink;
 	uint32_t dev[2], rdev[2];
 	uint64_t ino;
@@ -79,8 +78,7 @@ struct layer_node {
 struct layer_name {
 	struct layer_link link;
 	struct layer_node *folder;
-	struct layer_node *node; /* NULL: nothing has this name; only
-				  * layer_name_set() changes it */
+	struct layer_node *node; /* layer_name_set()'s; NULL: nothing has it */
 	bool covers; /* the share's folder has it too */
 	uint64_t number; /* in its folder, growing; never 0 */
 	char text[];
@@ -143,9 +141,8 @@ int layer_name_make(struct layer *l, struct layer_node *folder,
 		    const char *text, struct layer_name **out);
 /* It is of that node now, which counts it; NULL: of nothing. */
 void layer_name_set(struct layer_name *name, struct layer_node *node);
-/* Drops one that says nothing: no node, and covers nothing. */
+/* Drops one that says nothing: no node, and covers nothing; or all of them. */
 void layer_name_settle(struct layer *l, struct layer_name *name);
-/* All of them. */
 void layer_names_drop(struct layer *l, struct layer_node *folder);
 /* The first of that number or a later one that has a node; NULL. */
 struct layer_name *layer_name_from(const struct layer_node *folder,
@@ -162,8 +159,7 @@ struct layer_found {
 /* @handle: of the share's open folder, or 0. -ENOENT: nothing. */
 int layer_find(struct layer *l, uint64_t parent, uint64_t handle,
 	       const char *name, struct layer_found *out);
-/* The same, and it has changed now. It has a reference, which is to be given
- * back. *covers: as above, without it too. */
+/* The same, changed now, with a reference to give back. *covers: as above. */
 int layer_find_node(struct layer *l, struct layer_node *parent,
 		    const char *name, struct layer_node **out, bool *covers);
 /* A folder that is to change. */
@@ -178,8 +174,7 @@ int layer_make(struct layer *l, uint64_t parent, const char *name,
 
 /* A folder more, or less, in that one. */
 void layer_count_folder(struct layer_node *parent, int more);
-/* One of its names, which was in that folder and is not its any more, is gone
- * from there. */
+/* One of its names, which was in that folder, is of nothing now. */
 void layer_lose_name(struct layer_node *folder, struct layer_node *n);
 
 /* ---- contents (layer_data.c); @below: the share's handle, or 0 ---- */
