@@ -61,6 +61,16 @@ static int check_options(struct sandbox_config *cfg,
 			       "buffer", err);
 }
 
+/* What has no key to blame is the host's doing, whatever its number. */
+static int create(struct vireo_sandbox **out, const struct sandbox_config *cfg,
+		  struct err *err)
+{
+	int r = sandbox_create(out, cfg, err);
+
+	return r < 0 && r != -ENOEXEC && !(r == -EINVAL && err->key[0])
+		       ? -EIO : r;
+}
+
 int vireo_sandbox_create(struct vireo_sandbox **out,
 			 const struct vireo_sandbox_options *options,
 			 struct vireo_error *err)
@@ -80,11 +90,8 @@ int vireo_sandbox_create(struct vireo_sandbox **out,
 		cfg.image = file;
 	}
 	if (!r)
-		r = sandbox_create(out, &cfg, &why);
+		r = create(out, &cfg, &why);
 	free(file);
-	/* What has no key to blame is the host's doing, whatever its number. */
-	if (r < 0 && r != -ENOEXEC && !(r == -EINVAL && why.key[0]))
-		r = -EIO;
 	return r < 0 ? api_fail(err, api_code(r), &why) : 0;
 }
 
