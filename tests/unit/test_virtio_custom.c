@@ -166,15 +166,20 @@ static uint32_t collect(struct stage *t, unsigned int n)
 	return done.len;
 }
 
+static unsigned int held_now(struct stage *t)
+{
+	unsigned int held;
+
+	pthread_mutex_lock(&t->lock);
+	held = t->held;
+	pthread_mutex_unlock(&t->lock);
+	return held;
+}
+
 static void wait_held(struct stage *t, unsigned int count)
 {
 	for (int tries = 0; tries < 1000; tries++) {
-		unsigned int held;
-
-		pthread_mutex_lock(&t->lock);
-		held = t->held;
-		pthread_mutex_unlock(&t->lock);
-		if (held == count)
+		if (held_now(t) == count)
 			return;
 		usleep(10000);
 	}
@@ -390,16 +395,18 @@ static void DR_void_requests_have_a_limit(void **state)
 
 		driver_ram_clear(&t->ram);
 		run(t, 0);
+		pthread_mutex_lock(&t->lock);
 		t->held = 0;
+		pthread_mutex_unlock(&t->lock);
 		for (unsigned int i = 0; i < SIZE / 2; i++)
 			post(t, 0, 1);
-		while (!refused && t->held < SIZE / 2) {
+		while (!refused && held_now(t) < SIZE / 2) {
 			front_sync(&t->front);
 			refused = driver_collect(&t->ring[0], &done);
 		}
-		for (unsigned int i = 0; i < t->held; i++)
-			t->late[t->lates++] = t->out[i];
 		front_set(&t->front, VREG_STATUS, 0);
+		for (unsigned int i = 0; i < held_now(t); i++)
+			t->late[t->lates++] = t->out[i];
 		for (unsigned int n = 0; n < QUEUES; n++)
 			driver_ring_finish(&t->ring[n]);
 	}
