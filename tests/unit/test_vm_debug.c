@@ -338,7 +338,8 @@ static void step_runs_one_vcpu_alone(void **state)
 	assert_false(fake.vcpu[1].debug.control & KVM_GUESTDBG_USE_HW_BP);
 	assert_int_equal(*ram(f, PLACE), 0x90);
 	usleep(10000);
-	assert_int_equal(fake.vcpu[0].runs, 0);
+	assert_int_equal(__atomic_load_n(&fake.vcpu[0].runs,
+					 __ATOMIC_SEQ_CST), 0);
 	assert_int_equal(vireo_pause(f->vm), 0); /* HLT: it does not end */
 	assert_int_equal(*ram(f, PLACE), 0x90);
 	debug_exit(1, 1, PLACE + 1, 1u << 14);
@@ -346,7 +347,8 @@ static void step_runs_one_vcpu_alone(void **state)
 	hit = wait_hit(f);
 	assert_true(hit.stepped);
 	assert_int_equal(hit.cpu, 1);
-	assert_int_equal(fake.vcpu[0].runs, 0);
+	assert_int_equal(__atomic_load_n(&fake.vcpu[0].runs,
+					 __ATOMIC_SEQ_CST), 0);
 	assert_int_equal(*ram(f, PLACE), ARCH_BREAK_INSN);
 	assert_false(fake.vcpu[1].debug.control & KVM_GUESTDBG_SINGLESTEP);
 	assert_true(fake.vcpu[1].debug.control & KVM_GUESTDBG_USE_HW_BP);
@@ -416,7 +418,9 @@ static void breakpoints_of_the_cpu_stay_over_a_reset(void **state)
 	vm_request_end(f->vm, VIREO_RESET, 0, "");
 	for (bool again = false; !again; usleep(1000)) {
 		pthread_mutex_lock(&f->vm->board_lock);
+		pthread_mutex_lock(&f->vm->lock);
 		again = f->vm->restarts && f->vm->vcpu[0].running;
+		pthread_mutex_unlock(&f->vm->lock);
 		pthread_mutex_unlock(&f->vm->board_lock);
 	}
 	assert_int_equal(*ram(f, PLACE), 0);

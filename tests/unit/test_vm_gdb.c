@@ -88,7 +88,8 @@ static void guest_waits_for_gdb_when_asked_to(void **state)
 	one_vm_power_off(0);
 	start(f, true);
 	assert_int_equal(vm_wait(f->vm, 30, NULL), -ETIMEDOUT);
-	assert_int_equal(fake.vcpu[0].runs, 0);
+	assert_int_equal(__atomic_load_n(&fake.vcpu[0].runs,
+					 __ATOMIC_SEQ_CST), 0);
 	assert_int_equal(vireo_resume(f->vm), 0); /* not his to say */
 	assert_int_equal(vm_wait(f->vm, 30, NULL), -ETIMEDOUT);
 	fd = dial();
@@ -207,7 +208,8 @@ static void caller_does_not_resume_what_gdb_runs(void **state)
 		usleep(100);
 	assert_int_equal(vireo_resume(f->vm), 0);
 	assert_true(gate_is_open_for_one(&f->vm->gate));
-	assert_int_equal(fake.vcpu[0].runs, 0);
+	assert_int_equal(__atomic_load_n(&fake.vcpu[0].runs,
+					 __ATOMIC_SEQ_CST), 0);
 	close(fd);
 }
 

@@ -214,7 +214,9 @@ static void pause_stays_over_a_reset(void **state)
 	vm_request_end(f->vm, VIREO_RESET, 0, "");
 	for (bool again = false; !again; usleep(1000)) {
 		pthread_mutex_lock(&f->vm->board_lock);
+		pthread_mutex_lock(&f->vm->lock);
 		again = f->vm->restarts && f->vm->vcpu[0].running;
+		pthread_mutex_unlock(&f->vm->lock);
 		pthread_mutex_unlock(&f->vm->board_lock);
 	}
 	assert_still(0);
