@@ -77,10 +77,11 @@ static void two_vcpus_run_on_two_threads(void **state)
 	start(f);
 	begin(f, &r[1], 1); /* and this one comes late */
 	finish(f, VIREO_POWER_OFF);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		pthread_join(r[i].thread, NULL);
-		assert_int_equal(r[i].result, 0);
-	}
+	/* The first may have come when all was over. */
+	assert_true(r[0].result == 0 || r[0].result == VIREO_ESTATE);
+	assert_int_equal(r[1].result, 0);
 	assert_true(fake.vcpu[1].runs > 0); /* the other may have been late */
 	assert_int_equal(vireo_vcpu_run(f->vm, 0), VIREO_ESTATE);
 }

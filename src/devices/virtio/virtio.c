@@ -107,7 +107,9 @@ static void driver_ok(struct virtio *v)
 	int r;
 
 	set_status(v, VIRTIO_S_DRIVER_OK);
-	r = virtio_start(v);
+	r = virtio_check_queues(v);
+	if (r == 0)
+		r = virtio_start(v);
 	if (r == -EINVAL)
 		virtio_fail(v, "its queues are not usable");
 	else if (r < 0)

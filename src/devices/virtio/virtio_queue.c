@@ -163,7 +163,7 @@ void virtio_queue_reset(struct virtio_queue *vq)
 
 /* ---- the whole device ---- */
 
-static int check_queues(const struct virtio *v)
+int virtio_check_queues(const struct virtio *v)
 {
 	unsigned int enabled = 0;
 
@@ -221,11 +221,8 @@ static void stop_all(struct virtio *v)
 
 int virtio_start(struct virtio *v)
 {
-	int r = check_queues(v);
+	int r = open_queues(v);
 
-	if (r < 0)
-		return r;
-	r = open_queues(v);
 	v->started = true;
 	v->paused = true;
 	if (r == 0)

@@ -17,7 +17,10 @@ void virtio_queue_enable(struct virtio_queue *vq);
 /* The driver's ring reset: nothing of the queue is in flight on return. */
 void virtio_queue_reset(struct virtio_queue *vq);
 
-/* DRIVER_OK is set: 0, or -errno and nothing is running. */
+/* Before DRIVER_OK: -EINVAL: a queue was refused, or none is enabled. A device
+ * that runs may come to that, by ring resets, and runs on. */
+int virtio_check_queues(const struct virtio *v);
+/* DRIVER_OK is set, or loaded: 0, or -errno and nothing is running. */
 int virtio_start(struct virtio *v);
 /* Nothing is running or in flight on return, every queue is disabled. */
 void virtio_stop(struct virtio *v);

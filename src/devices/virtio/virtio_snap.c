@@ -142,6 +142,16 @@ static void fields(struct virtio *v, struct snap *s)
 	snap_end(s);
 }
 
+/* What runs has a queue, unless they were taken away one by one. */
+static bool can_run(const struct virtio *v)
+{
+	bool any = virtio_has(v, VIRTIO_F_RING_RESET);
+
+	for (unsigned int i = 0; i < v->queues; i++)
+		any |= v->queue[i].enabled;
+	return any;
+}
+
 static int load(struct virtio *v, struct snap *s)
 {
 	virtio_reset(v);
@@ -152,7 +162,7 @@ static int load(struct virtio *v, struct snap *s)
 	}
 	/* Parameters that were good are good; what fails is this host. */
 	if (atomic_load(&v->status) & VIRTIO_S_DRIVER_OK && !virtio_broken(v) &&
-	    virtio_start(v) < 0)
+	    (!can_run(v) || virtio_start(v) < 0))
 		virtio_fail(v, "it cannot be started again");
 	return 0;
 }
