@@ -52,6 +52,8 @@ void stats_merge(struct stats *to, const struct stats *from)
 	if (from->first_exit_ns &&
 	    (!to->first_exit_ns || from->first_exit_ns < to->first_exit_ns))
 		to->first_exit_ns = from->first_exit_ns;
+	if (from->left_ns > to->left_ns)
+		to->left_ns = from->left_ns;
 	for (int i = 0; i < STATS_PORTS && to->port && from->port; i++)
 		if (from->port[i]) /* untouched pages stay untouched */
 			to->port[i] += from->port[i];

@@ -23,6 +23,7 @@ struct stats_page {
 struct stats {
 	uint64_t exits[STATS_EXITS];
 	uint64_t first_exit_ns; /* monotonic; 0: none yet */
+	uint64_t left_ns;	/* monotonic; out of the guest for good */
 	uint64_t cpu_ns;	/* of a thread that has ended */
 	uint64_t *port;         /* owned, STATS_PORTS; NULL: not wanted */
 	struct stats_page page[STATS_PAGES];

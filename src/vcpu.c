@@ -385,6 +385,7 @@ static void vcpu_main(void *arg)
 		if (rate_limited(&vcpu->rate))
 			slow_down(vcpu);
 	}
+	vcpu->stats.left_ns = clock_mono_ns();
 	kvm_consume_kick();
 	gate_leave(vcpu->host->gate, &vcpu->pass);
 	vcpu->stats.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;

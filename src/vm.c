@@ -160,6 +160,13 @@ static void restart(struct vireo_vm *vm)
 		vm_request_end(vm, VIREO_HOST_ERROR, 0, err.text);
 }
 
+/* When the last vCPU had left the guest; its thread's end and what was done for
+ * it is not the guest's time. */
+static uint64_t end_of_run(const struct vireo_vm *vm)
+{
+	return vm->total.left_ns ? vm->total.left_ns : clock_mono_ns();
+}
+
 static void supervise(void *ctx, uint32_t events)
 {
 	struct vireo_vm *vm = ctx;
@@ -177,7 +184,7 @@ static void supervise(void *ctx, uint32_t events)
 	stop_vcpus(vm);
 	pthread_mutex_lock(&vm->lock);
 	again = vm_will_restart(vm);
-	vm->ended_ns = again ? 0 : clock_mono_ns();
+	vm->ended_ns = again ? 0 : end_of_run(vm);
 	if (again) { /* from here on a new request is a new end */
 		vm->requested = false;
 		vm->panicked = false;
