@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/layer.h"
 
@@ -298,4 +299,59 @@ struct fuse_read_in fs_extent(uint64_t fh, uint64_t off, uint32_t size)
 {
 	return (struct fuse_read_in){ .fh = le64_put(fh), .off = le64_put(off),
 				      .size = le32_put(size) };
+}
+
+/* ---- answers that come later ---- */
+
+/* In the piece for small requests, behind the largest of those. */
+static uint64_t later(const struct fs_case *t, unsigned int i)
+{
+	return t->small + 1024 + i * sizeof(struct fuse_out);
+}
+
+uint64_t fs_ask_later(struct fs_case *t, const struct fs_req *req,
+		      unsigned int i)
+{
+	const struct driver_buf bufs[] = {
+		{ t->small,
+		  (uint32_t)(sizeof(struct fuse_in) + req->arg_len), false },
+		{ later(t, i), sizeof(struct fuse_out), true },
+	};
+
+	fs_post_bufs(t, req, bufs, 2);
+	front_sync(&t->front);
+	return t->unique;
+}
+
+void fs_collect(struct fs_case *t)
+{
+	struct driver_done d;
+	int tries = 0;
+
+	while (!driver_collect(&t->ring[FS_REQUESTS], &d)) {
+		assert_true(tries++ < 10000);
+		usleep(1000);
+		front_sync(&t->front);
+	}
+	assert_int_equal(d.len, sizeof(struct fuse_out));
+}
+
+int fs_told(struct fs_case *t, unsigned int i, uint64_t unique)
+{
+	struct fuse_out out;
+
+	memcpy(&out, driver_ram_at(&t->ram, later(t, i), sizeof(out)),
+	       sizeof(out));
+	assert_int_equal(le32_get(out.len), sizeof(out));
+	assert_int_equal(le64_get(out.unique), unique);
+	return (int)(int32_t)le32_get(out.error);
+}
+
+bool fs_is_silent(struct fs_case *t)
+{
+	struct driver_done d;
+
+	usleep(5000);
+	front_sync(&t->front);
+	return !driver_collect(&t->ring[FS_REQUESTS], &d);
 }

@@ -76,6 +76,16 @@ void fs_post(struct fs_case *t, const struct fs_req *req);
 void fs_post_bufs(struct fs_case *t, const struct fs_req *req,
 		  const struct driver_buf *bufs, unsigned int count);
 void fs_reap(struct fs_case *t, unsigned int queue);
+/* One whose answer, without bytes of its own, comes later, to place @i. Its
+ * number. */
+uint64_t fs_ask_later(struct fs_case *t, const struct fs_req *req,
+		      unsigned int i);
+/* Waits for an answer, in whichever place. */
+void fs_collect(struct fs_case *t);
+/* The error in place @i, where the answer to @unique is. */
+int fs_told(struct fs_case *t, unsigned int i, uint64_t unique);
+/* No answer comes, as far as one can tell. */
+bool fs_is_silent(struct fs_case *t);
 /* The usual ones: with fixed bytes only; with a name behind them. */
 struct fs_answer fs_ask(struct fs_case *t, uint32_t opcode, uint64_t node,
 			const void *arg, size_t len);

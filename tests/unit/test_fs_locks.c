@@ -11,8 +11,6 @@
 
 #include "base/num.h"
 
-#define WAITING 1024 /* in the piece for small ones: answers that come later */
-
 /* ---- asking ---- */
 
 static const struct fs_config locking = { .tag = "data", .host_locks = true };
@@ -59,43 +57,15 @@ static uint64_t wait_lock(struct fs_case *t, unsigned int i, uint64_t fh,
 	const struct fuse_lk_in in = lock_of(fh, owner, type);
 	const struct fs_req req = { .opcode = FUSE_SETLKW, .node = 1,
 				    .arg = &in, .arg_len = sizeof(in) };
-	const struct driver_buf bufs[] = {
-		{ t->small, 40 + sizeof(in), false },
-		{ t->small + WAITING + i * 16, 16, true },
-	};
 
-	fs_post_bufs(t, &req, bufs, 2);
-	front_sync(&t->front);
-	return t->unique;
+	return fs_ask_later(t, &req, i);
 }
 
 /* What one that waited is told at last. */
 static int told(struct fs_case *t, unsigned int i, uint64_t unique)
 {
-	struct driver_done d;
-	struct fuse_out out;
-	int tries = 0;
-
-	while (!driver_collect(&t->ring[FS_REQUESTS], &d)) {
-		assert_true(tries++ < 10000);
-		usleep(1000);
-		front_sync(&t->front);
-	}
-	assert_int_equal(d.len, sizeof(out));
-	memcpy(&out, driver_ram_at(&t->ram, t->small + WAITING + i * 16, 16),
-	       sizeof(out));
-	assert_int_equal(le32_get(out.len), sizeof(out));
-	assert_int_equal(le64_get(out.unique), unique);
-	return (int)(int32_t)le32_get(out.error);
-}
-
-static bool is_silent(struct fs_case *t)
-{
-	struct driver_done d;
-
-	usleep(5000);
-	front_sync(&t->front);
-	return !driver_collect(&t->ring[FS_REQUESTS], &d);
+	fs_collect(t);
+	return fs_told(t, i, unique);
 }
 
 static void interrupt(struct fs_case *t, uint64_t unique)
@@ -177,7 +147,7 @@ static void who_waits_holds_up_nobody(void **state)
 
 	assert_int_equal(set_lock(t, f.fh, 1, F_WRLCK), 0);
 	unique = wait_lock(t, 0, f.other, 2, F_WRLCK);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	assert_int_equal(fs_ask(t, FUSE_GETATTR, f.node, NULL, 0).error, 0);
 	assert_int_equal(set_lock(t, f.other, 3, F_RDLCK), -EAGAIN);
 	assert_int_equal(set_lock(t, f.fh, 1, F_UNLCK), 0);
@@ -200,7 +170,7 @@ static void a_lock_of_the_hosts_is_waited_for(void **state)
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &range), 0);
 	assert_int_equal(set_lock(t, f.fh, 1, F_RDLCK), -EAGAIN);
 	unique = wait_lock(t, 0, f.fh, 1, F_RDLCK);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	close(fd);
 	assert_int_equal(told(t, 0, unique), 0);
 }
@@ -215,7 +185,7 @@ static void who_waits_can_be_interrupted(void **state)
 	one = wait_lock(t, 0, f.other, 2, F_WRLCK);
 	two = wait_lock(t, 1, f.other, 3, F_WRLCK);
 	interrupt(t, 12345);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	interrupt(t, two);
 	assert_int_equal(told(t, 1, two), -EINTR);
 	interrupt(t, two);
@@ -254,7 +224,7 @@ static void closing_gives_locks_back(void **state)
 	unique = wait_lock(t, 0, f.other, 2, F_WRLCK);
 	assert_int_equal(fs_ask(t, FUSE_FLUSH, f.node, &in,
 				sizeof(in.head)).error, 0);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	assert_int_equal(fs_ask(t, FUSE_FLUSH, f.node, &in, sizeof(in)).error,
 			 0);
 	assert_int_equal(told(t, 0, unique), 0);
@@ -281,7 +251,7 @@ static void a_reset_forgets_who_waits(void **state)
 	assert_int_equal(set_lock(t, f.fh, 1, F_WRLCK), 0);
 	wait_lock(t, 0, f.other, 2, F_WRLCK);
 	fs_case_run(t);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	f = begin(t, &locking);
 	assert_int_equal(set_lock(t, f.fh, 2, F_WRLCK), 0);
 	/* So does the end, in the middle of it. */

@@ -12,8 +12,6 @@
 
 #include "base/num.h"
 
-#define LATER 1024 /* in the piece for small ones: answers that come later */
-
 /* ---- the host's disk ---- */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -77,56 +75,16 @@ static uint64_t post_sync(struct fs_case *t, unsigned int i, uint64_t node)
 	static const uint8_t zeroes[8];
 	const struct fs_req req = { .opcode = FUSE_SYNCFS, .node = node,
 				    .arg = zeroes, .arg_len = sizeof(zeroes) };
-	const struct driver_buf bufs[] = {
-		{ t->small, 48, false },
-		{ t->small + LATER + i * 16, 16, true },
-	};
 
-	fs_post_bufs(t, &req, bufs, 2);
-	front_sync(&t->front);
-	return t->unique;
-}
-
-static void collect(struct fs_case *t)
-{
-	struct driver_done d;
-	int tries = 0;
-
-	while (!driver_collect(&t->ring[FS_REQUESTS], &d)) {
-		assert_true(tries++ < 10000);
-		usleep(1000);
-		front_sync(&t->front);
-	}
-	assert_int_equal(d.len, sizeof(struct fuse_out));
-}
-
-/* The answer at place @i. */
-static int told(struct fs_case *t, unsigned int i, uint64_t unique)
-{
-	struct fuse_out out;
-
-	memcpy(&out, driver_ram_at(&t->ram, t->small + LATER + i * 16, 16),
-	       sizeof(out));
-	assert_int_equal(le32_get(out.len), sizeof(out));
-	assert_int_equal(le64_get(out.unique), unique);
-	return (int)(int32_t)le32_get(out.error);
-}
-
-static bool is_silent(struct fs_case *t)
-{
-	struct driver_done d;
-
-	usleep(5000);
-	front_sync(&t->front);
-	return !driver_collect(&t->ring[FS_REQUESTS], &d);
+	return fs_ask_later(t, &req, i);
 }
 
 static int ask_sync(struct fs_case *t, uint64_t node)
 {
 	uint64_t unique = post_sync(t, 0, node);
 
-	collect(t);
-	return told(t, 0, unique);
+	fs_collect(t);
+	return fs_told(t, 0, unique);
 }
 
 static ino_t inode_of(struct fs_case *t, const char *name)
@@ -217,12 +175,12 @@ static void who_syncs_holds_up_nobody(void **state)
 	host_put(t->host, "f", "x");
 	unique = post_sync(t, 0, SHARE_ROOT);
 	wait_begun(1);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	assert_int_equal(fs_ask(t, FUSE_GETATTR, 1, NULL, 0).error, 0);
 	fs_find(t, SHARE_ROOT, "f");
 	allow(1);
-	collect(t);
-	assert_int_equal(told(t, 0, unique), 0);
+	fs_collect(t);
+	assert_int_equal(fs_told(t, 0, unique), 0);
 }
 
 /* What was written after the host had been asked is not on its disk when that
@@ -242,22 +200,22 @@ static void who_comes_meanwhile_waits_for_the_next(void **state)
 	unique[2] = post_sync(t, 2, d);
 	unique[3] = post_sync(t, 3, SHARE_ROOT);
 	allow(1);
-	collect(t);
-	assert_int_equal(told(t, 0, unique[0]), 0);
+	fs_collect(t);
+	assert_int_equal(fs_told(t, 0, unique[0]), 0);
 	wait_begun(2);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	assert_true(inode == inode_of(t, "."));
 	allow(2);
-	collect(t);
-	collect(t);
-	assert_int_equal(told(t, 1, unique[1]), 0);
-	assert_int_equal(told(t, 3, unique[3]), 0);
+	fs_collect(t);
+	fs_collect(t);
+	assert_int_equal(fs_told(t, 1, unique[1]), 0);
+	assert_int_equal(fs_told(t, 3, unique[3]), 0);
 	wait_begun(3);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	assert_true(inode == inode_of(t, "d"));
 	allow(3);
-	collect(t);
-	assert_int_equal(told(t, 2, unique[2]), 0);
+	fs_collect(t);
+	assert_int_equal(fs_told(t, 2, unique[2]), 0);
 	assert_int_equal(begun, 3);
 }
 
@@ -274,23 +232,23 @@ static void D908_a_crowd_that_syncs_is_served(void **state)
 		for (unsigned int i = 0; i < ARRAY_SIZE(unique); i++)
 			unique[i] = post_sync(t, i, SHARE_ROOT);
 		for (unsigned int i = 0; i < ARRAY_SIZE(unique); i++)
-			collect(t);
+			fs_collect(t);
 		for (unsigned int i = 0; i < ARRAY_SIZE(unique); i++)
-			assert_int_equal(told(t, i, unique[i]), 0);
+			assert_int_equal(fs_told(t, i, unique[i]), 0);
 	}
 	set_gate(false, 0);
 	allow(1);
 	unique[0] = post_sync(t, 0, SHARE_ROOT);
-	collect(t);
+	fs_collect(t);
 	unique[1] = post_sync(t, 1, SHARE_ROOT);
 	wait_begun(2);
 	unique[2] = post_sync(t, 2, SHARE_ROOT);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	allow(4);
 	for (unsigned int i = 1; i < 3; i++)
-		collect(t);
+		fs_collect(t);
 	for (unsigned int i = 0; i < 3; i++)
-		assert_int_equal(told(t, i, unique[i]), 0);
+		assert_int_equal(fs_told(t, i, unique[i]), 0);
 }
 
 static void a_reset_forgets_who_syncs(void **state)
@@ -306,14 +264,14 @@ static void a_reset_forgets_who_syncs(void **state)
 	fs_case_run(t);
 	fs_case_init(t, 0);
 	unique = post_sync(t, 0, SHARE_ROOT);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	allow(1); /* of the session before */
 	wait_begun(2);
-	assert_true(is_silent(t));
+	assert_true(fs_is_silent(t));
 	allow(2);
-	collect(t);
-	assert_int_equal(told(t, 0, unique), 0);
-	assert_true(is_silent(t));
+	fs_collect(t);
+	assert_int_equal(fs_told(t, 0, unique), 0);
+	assert_true(fs_is_silent(t));
 	/* So does the end, in the middle of it. */
 	post_sync(t, 0, SHARE_ROOT);
 	wait_begun(3);
@@ -336,8 +294,8 @@ static void a_pause_keeps_who_syncs(void **state)
 	usleep(5000);
 	assert_false(driver_collect(&t->ring[FS_REQUESTS], &d));
 	virtio_resume(t->front.v);
-	collect(t);
-	assert_int_equal(told(t, 0, unique), 0);
+	fs_collect(t);
+	assert_int_equal(fs_told(t, 0, unique), 0);
 }
 
 /* ---- */
