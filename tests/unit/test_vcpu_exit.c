@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* src/vcpu.c: every exit but those of devices is answered, or ends the VM with
- * a report. */
+/* src/vcpu_exits.c: every exit but those of devices is answered, or ends the VM
+ * with a report. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

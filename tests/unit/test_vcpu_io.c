@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* src/vcpu.c: port and memory accesses of a guest reach their device or nobody.
- * What KVM hands over is not trusted. */
+/* src/vcpu_exits.c: port and memory accesses of a guest reach their device or
+ * nobody. What KVM hands over is not trusted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
