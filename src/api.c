@@ -128,17 +128,11 @@ int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu)
 {
 	sigset_t kick, old;
-	bool ended;
 	int r;
 
 	if (!vm || cpu >= vm->cfg->cpus)
 		return VIREO_EINVAL;
-	if (!vm->seat || vm_is_own_thread(vm))
-		return VIREO_ESTATE;
-	pthread_mutex_lock(&vm->lock);
-	ended = vm->state == VM_ENDED;
-	pthread_mutex_unlock(&vm->lock);
-	if (ended)
+	if (!vm->seat || vm_is_own_thread(vm) || vm_has_ended(vm))
 		return VIREO_ESTATE;
 	/* Let through by KVM_RUN alone. */
 	sigemptyset(&kick);

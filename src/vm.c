@@ -439,12 +439,7 @@ bool vm_is_own_thread(struct vireo_vm *vm)
 /* Ends a running VM and waits for that. */
 static void stop_and_wait(struct vireo_vm *vm)
 {
-	bool running;
-
-	pthread_mutex_lock(&vm->lock);
-	running = vm->state == VM_RUNNING;
-	pthread_mutex_unlock(&vm->lock);
-	if (!running)
+	if (!vm_is_running(vm))
 		return;
 	vm_request_end(vm, VIREO_STOPPED, 0, "");
 	vm_wait(vm, -1, NULL);

@@ -173,7 +173,6 @@ bool vm_on_vcpu_debug(void *ctx, struct vcpu *vcpu, bool stepped)
 
 int vm_debug_enter(struct vireo_vm *vm, unsigned int cpu, bool change)
 {
-	enum vm_state state;
 	bool still;
 
 	if (cpu >= vm->cfg->cpus)
@@ -182,11 +181,8 @@ int vm_debug_enter(struct vireo_vm *vm, unsigned int cpu, bool change)
 	if (vm_is_own_thread(vm))
 		return -EBUSY;
 	pthread_mutex_lock(&vm->board_lock);
-	pthread_mutex_lock(&vm->lock);
-	state = vm->state;
-	pthread_mutex_unlock(&vm->lock);
-	still = state == VM_RUNNING ? gate_is_empty(&vm->gate)
-				    : state == VM_ENDED && !change;
+	still = vm_is_running(vm) ? gate_is_empty(&vm->gate) :
+				    !change && vm_has_ended(vm);
 	if (!still || !vm->vcpu[cpu].host) {
 		pthread_mutex_unlock(&vm->board_lock);
 		return -EBUSY;

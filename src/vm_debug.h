@@ -59,6 +59,7 @@ int vm_resume(struct vireo_vm *vm, enum vm_pauser who);
 void vm_call_vcpus(struct vireo_vm *vm);
 /* Between the start and the end. */
 bool vm_is_running(struct vireo_vm *vm);
+bool vm_has_ended(struct vireo_vm *vm);
 
 /* ---- vm_debug.c ---- */
 

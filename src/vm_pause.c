@@ -8,14 +8,24 @@
 
 #include <errno.h>
 
-bool vm_is_running(struct vireo_vm *vm)
+static enum vm_state state_of(struct vireo_vm *vm)
 {
-	bool running;
+	enum vm_state state;
 
 	pthread_mutex_lock(&vm->lock);
-	running = vm->state == VM_RUNNING;
+	state = vm->state;
 	pthread_mutex_unlock(&vm->lock);
-	return running;
+	return state;
+}
+
+bool vm_is_running(struct vireo_vm *vm)
+{
+	return state_of(vm) == VM_RUNNING;
+}
+
+bool vm_has_ended(struct vireo_vm *vm)
+{
+	return state_of(vm) == VM_ENDED;
 }
 
 /* Called with the board's lock held. */

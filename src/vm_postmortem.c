@@ -130,17 +130,6 @@ void vm_write_core(struct vireo_vm *vm, enum vireo_reason reason)
 
 /* ---- when somebody asks ---- */
 
-/* The board stays while its lock is held. */
-static bool has_ended(struct vireo_vm *vm)
-{
-	bool ended;
-
-	pthread_mutex_lock(&vm->lock);
-	ended = vm->state == VM_ENDED;
-	pthread_mutex_unlock(&vm->lock);
-	return ended;
-}
-
 void vm_registers(struct vireo_vm *vm,
 		  void (*fn)(void *ctx, unsigned int cpu, const char *name,
 			     uint64_t value),
@@ -149,7 +138,7 @@ void vm_registers(struct vireo_vm *vm,
 	struct remains *m;
 
 	pthread_mutex_lock(&vm->board_lock);
-	m = has_ended(vm) ? remains_create(vm) : NULL;
+	m = vm_has_ended(vm) ? remains_create(vm) : NULL;
 	pthread_mutex_unlock(&vm->board_lock);
 	for (unsigned int cpu = 0; m && cpu < m->cpus; cpu++)
 		for (unsigned int i = 0; i < m->state[cpu].registers; i++)
@@ -233,7 +222,7 @@ void vm_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
 	struct remains *m;
 
 	pthread_mutex_lock(&vm->board_lock);
-	m = has_ended(vm) ? remains_create(vm) : NULL;
+	m = vm_has_ended(vm) ? remains_create(vm) : NULL;
 	if (m) {
 		struct trace t = { &vm->board.mem, &m->map, &m->symbols, 0,
 				   fn, ctx };
