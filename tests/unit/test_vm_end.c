@@ -101,6 +101,20 @@ static void vm_ends_with_124_at_its_deadline(void **state)
 	assert_true(clock_mono_ms() - start < 5000);
 }
 
+static void vm_run_ends_when_the_last_vcpu_has_left(void **state)
+{
+	struct one_vm *f = *state;
+	uint64_t left;
+
+	f->cfg.cpus = 2;
+	f->cfg.timeout_ms = 60;
+	one_vm_run(f);
+	left = max_u64(f->vm->vcpu[0].stats.left_ns,
+		       f->vm->vcpu[1].stats.left_ns);
+	assert_true(left >= f->vm->started_ns + 60 * VM_NS_PER_MS);
+	assert_int_equal(f->vm->ended_ns, left);
+}
+
 static void vm_ends_with_124_when_the_console_is_idle(void **state)
 {
 	struct one_vm *f = *state;
@@ -438,6 +452,7 @@ int main(void)
 		VM_TEST(G02_vm_ends_with_119_at_a_kvm_error),
 		VM_TEST(vm_ends_with_120_when_the_host_has_no_memory),
 		VM_TEST(vm_ends_with_124_at_its_deadline),
+		VM_TEST(vm_run_ends_when_the_last_vcpu_has_left),
 		VM_TEST(vm_ends_with_124_when_the_console_is_idle),
 		VM_TEST(vm_debug_exit_ends_with_its_status),
 		VM_TEST(vm_without_testdev_has_no_debug_exit),
