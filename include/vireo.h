@@ -733,6 +733,7 @@ enum vireo_trap_reason {
 	VIREO_TRAP_LIMIT,     /* more than max_hypercalls */
 	VIREO_TRAP_RESULT,    /* it returned value, more than out_cap */
 	VIREO_TRAP_MACHINE,   /* KVM cannot run this guest any further */
+	VIREO_TRAP_STOPPED,   /* vireo_sandbox_stop() */
 };
 
 /* By what and where a guest was stopped; members that mean nothing are 0. */
@@ -768,6 +769,14 @@ VIREO_API int vireo_sandbox_call(struct vireo_sandbox *sb,
 				 struct vireo_sandbox_call *call,
 				 struct vireo_sandbox_trap *trap,
 				 struct vireo_error *err);
+
+/*
+ * Ends the call that is under way in another thread, whatever the guest does,
+ * by VIREO_TRAP_STOPPED; a callback returns first. Any thread, and callbacks,
+ * but not signal handlers. 0; the call may have come to its own end meanwhile.
+ * VIREO_ESTATE: the guest does not run (yet), or in a child process.
+ */
+VIREO_API int vireo_sandbox_stop(struct vireo_sandbox *sb);
 
 /*
  * Takes memory and registers back to what they were before the first call; only

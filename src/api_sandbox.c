@@ -183,6 +183,15 @@ int vireo_sandbox_read(struct vireo_sandbox *sb, uint64_t address, void *buf,
 	return r < 0 ? VIREO_EINVAL : 0;
 }
 
+int vireo_sandbox_stop(struct vireo_sandbox *sb)
+{
+	if (!sb)
+		return VIREO_EINVAL;
+	if (getpid() != sb->process)
+		return VIREO_ESTATE;
+	return sandbox_stop_call(&sb->stop, &sb->vcpu) < 0 ? VIREO_ESTATE : 0;
+}
+
 int vireo_sandbox_destroy(struct vireo_sandbox **sb)
 {
 	if (!sb || !*sb)

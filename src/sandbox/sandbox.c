@@ -179,6 +179,7 @@ int sandbox_create(struct vireo_sandbox **out, const struct sandbox_config *cfg,
 		return err_set(err, -ENOMEM, "out of memory");
 	sb->kvm.fd = sb->vm.fd = sb->vcpu.fd = sb->ram.fd = -1;
 	sb->process = getpid();
+	sandbox_stop_init(&sb->stop);
 	sb->memory = cfg->memory;
 	sb->buffer = cfg->buffer;
 	sb->max_hypercalls = cfg->max_hypercalls;
@@ -211,6 +212,7 @@ void sandbox_destroy(struct vireo_sandbox *sb)
 	free(sb->writable);
 	free(sb->log);
 	free(sb->scratch);
+	sandbox_stop_finish(&sb->stop);
 	free(sb);
 }
 

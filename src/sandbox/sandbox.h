@@ -10,7 +10,8 @@
  * rest; which pages the guest may have written KVM logs, which ones we did
  * stands in `written`.
  *
- * No locks: `busy` refuses a second thread, and a callback.
+ * No locks: `busy` refuses a second thread, and a callback; but for `stop`,
+ * which is for other threads.
  */
 #ifndef VIREO_SANDBOX_SANDBOX_H
 #define VIREO_SANDBOX_SANDBOX_H
@@ -24,6 +25,7 @@
 #include "mem/ram.h"
 #include "sandbox/sandbox_deadline.h"
 #include "sandbox/sandbox_image.h"
+#include "sandbox/sandbox_stop.h"
 #include "vireo.h"
 
 #define SANDBOX_CALLS 64 /* numbers of hypercalls */
@@ -79,6 +81,7 @@ struct vireo_sandbox {
 	uint8_t *scratch; /* owned: a hypercall's input, then its output */
 	size_t scratch_size;
 	struct sandbox_deadline deadline;
+	struct sandbox_stop stop;
 	sigset_t run_mask; /* what the vCPU has been told */
 	bool run_mask_set;
 };

@@ -189,6 +189,17 @@ static enum outcome handle(struct run *run)
 	}
 }
 
+static enum outcome interrupted(struct run *run)
+{
+	if (atomic_load(&run->sb->stop.wanted))
+		return trapped(run, ARCH_SANDBOX_AGAIN, VIREO_TRAP_STOPPED,
+			       "stopped");
+	if (sandbox_deadline_over(&run->sb->deadline))
+		return trapped(run, ARCH_SANDBOX_AGAIN, VIREO_TRAP_DEADLINE,
+			       "deadline");
+	return AGAIN;
+}
+
 static int run_guest(struct run *run, struct err *err)
 {
 	struct vireo_sandbox *sb = run->sb;
@@ -199,10 +210,7 @@ static int run_guest(struct run *run, struct err *err)
 
 		if (r == -EINTR || r == -EAGAIN) {
 			kvm_consume_kick();
-			if (sandbox_deadline_over(&sb->deadline))
-				outcome = trapped(run, ARCH_SANDBOX_AGAIN,
-						  VIREO_TRAP_DEADLINE,
-						  "deadline");
+			outcome = interrupted(run);
 		} else if (r < 0) {
 			sb->spent = true;
 			return err_set(err, -EIO, "KVM_RUN: %s", strerror(-r));
@@ -241,6 +249,22 @@ static int set_mask(struct vireo_sandbox *sb, const sigset_t *mask)
 	r = kvm_vcpu_set_run_mask(&sb->vcpu, mask);
 	sb->run_mask = *mask;
 	sb->run_mask_set = !r;
+	return r;
+}
+
+/* With the kick blocked. */
+static int run_thread(struct run *run, const sigset_t *mask, struct err *err)
+{
+	struct vireo_sandbox *sb = run->sb;
+	int r = set_mask(sb, mask);
+
+	if (r < 0)
+		return err_set(err, r, "KVM refuses the mask of signals: %s",
+			       strerror(-r));
+	sandbox_stop_begin(&sb->stop, &sb->vcpu);
+	r = run_guest(run, err);
+	if (getpid() == sb->process) /* a child has its lock as it was */
+		sandbox_stop_end(&sb->stop);
 	return r;
 }
 
@@ -289,10 +313,7 @@ int sandbox_call(struct vireo_sandbox *sb, struct vireo_sandbox_call *call,
 	if (r < 0)
 		return err_set(err, r, "no timer for the deadline: %s (raise "
 			       "ulimit -i)", strerror(-r));
-	r = set_mask(sb, &mask);
-	r = r < 0 ? err_set(err, r, "KVM refuses the mask of signals: %s",
-			    strerror(-r))
-		  : run_guest(&run, err);
+	r = run_thread(&run, &mask, err);
 	sandbox_deadline_end(&sb->deadline);
 	return r;
 }

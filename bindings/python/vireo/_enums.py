@@ -58,6 +58,7 @@ class TrapReason(enum.IntEnum):
     LIMIT = 5      # too many of them
     RESULT = 6     # more output than there is room for
     MACHINE = 7    # KVM cannot run it any further
+    STOPPED = 8    # by another thread
 
 
 # What a constant of C is called here: a prefix, and a class.

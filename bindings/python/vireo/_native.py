@@ -492,6 +492,7 @@ int vireo_sandbox_register(struct vireo_sandbox *sb, unsigned int number,
     out_cap), void *ctx);
 int vireo_sandbox_call(struct vireo_sandbox *sb, struct vireo_sandbox_call
     *call, struct vireo_sandbox_trap *trap, struct vireo_error *err);
+int vireo_sandbox_stop(struct vireo_sandbox *sb);
 int vireo_sandbox_reset(struct vireo_sandbox *sb, struct vireo_error *err);
 int vireo_sandbox_read(struct vireo_sandbox *sb, uint64_t address, void *buf,
     size_t len);
