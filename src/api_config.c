@@ -25,8 +25,11 @@ static const struct {
 
 int vireo_config_create(struct vireo_config **out)
 {
-	struct vireo_config *cfg = calloc(1, sizeof(*cfg));
+	struct vireo_config *cfg;
 
+	if (!out)
+		return VIREO_EINVAL;
+	cfg = calloc(1, sizeof(*cfg));
 	*out = cfg;
 	if (!cfg)
 		return VIREO_EHOST;
@@ -245,7 +248,9 @@ int vireo_config_set_fd(struct vireo_config *cfg, const char *name, int fd,
 {
 	struct err why = { 0 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(fd_names) && cfg && name; i++) {
+	if (!cfg || !name)
+		return api_fail_text(err, VIREO_EINVAL, "an argument is NULL");
+	for (size_t i = 0; i < ARRAY_SIZE(fd_names); i++) {
 		int copy;
 
 		if (strcmp(name, fd_names[i].name))

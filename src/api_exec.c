@@ -55,7 +55,10 @@ static int check_options(struct config *cfg,
 {
 	int r;
 
-	if (!o || o->size != sizeof(*o) || !o->words || !o->words[0])
+	if (o->size != sizeof(*o))
+		return err_set(err, -EINVAL,
+			       "size: not that of this version's struct");
+	if (!o->words || !o->words[0])
 		return err_set(err, -EINVAL, "no command is given");
 	r = check_all(cfg, "command", o->words, err);
 	if (r == 0)
@@ -106,13 +109,12 @@ int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
 	struct vireo_exec *x;
 	int r;
 
-	if (!out || !vm || !runs_command(vm)) {
-		r = err_set(&why, vm && out ? -EBUSY : -EINVAL, "%s",
-			    vm && out ? "the VM does not run a command" :
-					"an argument is NULL");
-		return api_fail(err, api_code(r), &why);
-	}
+	if (!out || !vm || !options)
+		return api_fail_text(err, VIREO_EINVAL, "an argument is NULL");
 	*out = NULL;
+	if (!runs_command(vm))
+		return api_fail_text(err, VIREO_ESTATE,
+				     "the VM does not run a command");
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return api_fail_text(err, VIREO_EHOST, "out of memory");

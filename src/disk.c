@@ -37,14 +37,14 @@ int vireo_disk_check(const char *path,
 	int code;
 	int r;
 
-	if (!path)
-		return VIREO_EINVAL;
-	r = disk_check(&report, path, problem, ctx, &why);
+	r = path ? disk_check(&report, path, problem, ctx, &why) :
+		   err_set(&why, -EINVAL, "an argument is NULL");
 	if (fn && report.size)
 		figures(&report, fn, ctx);
 	if (!r)
 		return 0;
-	code = r == -EBADMSG ? VIREO_EIMAGE : VIREO_EHOST;
+	code = !path ? VIREO_EINVAL :
+	       r == -EBADMSG ? VIREO_EIMAGE : VIREO_EHOST;
 	if (err) {
 		err->code = code;
 		err->key[0] = '\0';

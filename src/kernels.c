@@ -34,7 +34,8 @@ int vireo_kernel_choose(char *package, size_t size, const char *name,
 	struct err why = { 0 };
 
 	if (!package || !name || !list)
-		return VIREO_EINVAL;
+		return answer(err_set(&why, -EINVAL, "an argument is NULL"),
+			      &why, err);
 	if (!kernel_is_name(name))
 		return answer(err_set_key(&why, -EINVAL, "kernel",
 					  "\"%s\" is not a name, as debian:6.12-cloud",
@@ -50,6 +51,7 @@ int vireo_kernel_find(char *path, size_t size, const char *name,
 	struct err why = { 0 };
 
 	if (!path || !name || !folder)
-		return VIREO_EINVAL;
+		return answer(err_set(&why, -EINVAL, "an argument is NULL"),
+			      &why, err);
 	return answer(kernel_find(path, size, name, folder, &why), &why, err);
 }
