@@ -28,6 +28,10 @@
  * - Threads that a VM starts block all signals except those of their own faults
  *   (SIGSEGV, SIGBUS, ...). SIGRTMAX - 1 kicks a vCPU out of the guest; it is
  *   let through there only, and never left pending.
+ * - A VM belongs to the process that made it. In a child of fork() functions
+ *   that take one say VIREO_ESTATE, or do nothing; vireo_destroy() sets the
+ *   pointer to NULL and leaves the rest to the child's end. What the child has
+ *   inherited of descriptors is closed by exec.
  */
 #ifndef VIREO_H
 #define VIREO_H
@@ -270,7 +274,9 @@ VIREO_API int vireo_resume(struct vireo_vm *vm);
  * tells when it has ended. The first end reason wins. */
 VIREO_API void vireo_stop(struct vireo_vm *vm);
 
-/* Stops the VM when it runs, joins its threads and frees everything. */
+/* Stops the VM when it runs, joins its threads and frees everything. It lets
+ * those out first who are in vireo_wait(), vireo_hit_wait() or
+ * vireo_vcpu_run(). */
 VIREO_API void vireo_destroy(struct vireo_vm **vm);
 
 /* ---- guest memory ---- */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/num.h"
 #include "board/keys.h"
@@ -46,6 +47,22 @@ int api_code(int error)
 	default:
 		return VIREO_EHOST;
 	}
+}
+
+int api_check_vm(const struct vireo_vm *vm)
+{
+	if (!vm)
+		return VIREO_EINVAL;
+	return vm->process == getpid() ? 0 : VIREO_ESTATE;
+}
+
+int api_take_vm(const struct vireo_vm *vm, struct vireo_error *err)
+{
+	int r = api_check_vm(vm);
+
+	return r ? api_fail_text(err, r, vm ? "the VM is a parent process'"
+					    : "an argument is NULL")
+		 : 0;
 }
 
 #define CALLED_BACK "not in a callback of this VM"
@@ -104,10 +121,10 @@ int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
 int vireo_start(struct vireo_vm *vm, struct vireo_error *err)
 {
 	struct err why = { 0 };
-	int r;
+	int r = api_take_vm(vm, err);
 
-	if (!vm)
-		return api_fail_text(err, VIREO_EINVAL, "an argument is NULL");
+	if (r < 0)
+		return r;
 	if (vm_is_own_thread(vm))
 		return api_fail_text(err, VIREO_ESTATE, CALLED_BACK);
 	r = vm_start(vm, &why);
@@ -116,21 +133,24 @@ int vireo_start(struct vireo_vm *vm, struct vireo_error *err)
 
 int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 {
-	int r = vm ? 0 : -EINVAL;
+	int r = api_check_vm(vm);
 
-	if (vm && timeout_ms && vm_is_own_thread(vm))
-		r = -EBUSY;
-	if (!r)
-		r = vm_wait(vm, timeout_ms, end);
+	if (r < 0)
+		return r;
+	if (timeout_ms && vm_is_own_thread(vm))
+		return VIREO_ESTATE;
+	r = vm_wait(vm, timeout_ms, end);
 	return r < 0 ? api_code(r) : 0;
 }
 
 int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu)
 {
 	sigset_t kick, old;
-	int r;
+	int r = api_check_vm(vm);
 
-	if (!vm || cpu >= vm->cfg->cpus)
+	if (r < 0)
+		return r;
+	if (cpu >= vm->cfg->cpus)
 		return VIREO_EINVAL;
 	if (!vm->seat || vm_is_own_thread(vm) || vm_has_ended(vm))
 		return VIREO_ESTATE;
@@ -146,19 +166,27 @@ int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu)
 
 int vireo_event_fd(const struct vireo_vm *vm)
 {
-	return vm ? vm->event_fd : VIREO_EINVAL;
+	int r = api_check_vm(vm);
+
+	return r < 0 ? r : vm->event_fd;
 }
 
 int vireo_power_button(struct vireo_vm *vm)
 {
-	if (!vm)
-		return VIREO_EINVAL;
+	int r = api_check_vm(vm);
+
+	if (r < 0)
+		return r;
 	return vm_power_button(vm) < 0 ? VIREO_ESTATE : 0;
 }
 
 int vireo_command_signal(struct vireo_vm *vm, int number)
 {
-	if (!vm || number < 1 || number > 64)
+	int r = api_check_vm(vm);
+
+	if (r < 0)
+		return r;
+	if (number < 1 || number > 64)
 		return VIREO_EINVAL;
 	/* An init of the guest's own does not hear us. */
 	if (!vm->command || !vm->cfg->command.args.count)
@@ -170,7 +198,11 @@ int vireo_command_signal(struct vireo_vm *vm, int number)
 int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
 			 unsigned int rows)
 {
-	if (!vm || cols > UINT16_MAX || rows > UINT16_MAX)
+	int r = api_check_vm(vm);
+
+	if (r < 0)
+		return r;
+	if (cols > UINT16_MAX || rows > UINT16_MAX)
 		return VIREO_EINVAL;
 	if (vm_is_own_thread(vm))
 		return VIREO_ESTATE;
@@ -180,27 +212,36 @@ int vireo_console_resize(struct vireo_vm *vm, unsigned int cols,
 
 int vireo_console_visit(struct vireo_vm *vm, int fd)
 {
-	int r = vm ? vm_console_visit(vm, fd) : -EINVAL;
+	int r = api_check_vm(vm);
 
+	if (r < 0)
+		return r;
+	r = vm_console_visit(vm, fd);
 	return r < 0 ? api_code(r) : 0;
 }
 
 const char *vireo_console_path(const struct vireo_vm *vm, size_t index)
 {
-	return vm ? vm_console_path(vm, index) : NULL;
+	return api_check_vm(vm) < 0 ? NULL : vm_console_path(vm, index);
 }
 
 void vireo_stop(struct vireo_vm *vm)
 {
-	if (vm)
+	if (api_check_vm(vm) == 0)
 		vm_request_end(vm, VIREO_STOPPED, 0, "");
 }
 
 void vireo_destroy(struct vireo_vm **vm)
 {
-	if (!vm || !*vm || vm_is_own_thread(*vm))
+	if (!vm || !*vm)
 		return;
-	vm_destroy(*vm);
+	/* A child has what its parent's threads had in their hands, and none of
+	 * these threads: there is nothing that could be taken apart. */
+	if (api_check_vm(*vm) == 0) {
+		if (vm_is_own_thread(*vm))
+			return;
+		vm_destroy(*vm);
+	}
 	*vm = NULL;
 }
 
@@ -256,7 +297,7 @@ void vireo_stats(struct vireo_vm *vm,
 {
 	struct vireo_stat row = { "memory", "guest pages touched", 0, "KiB" };
 
-	if (!vm || !fn || vm_is_own_thread(vm))
+	if (api_check_vm(vm) < 0 || !fn || vm_is_own_thread(vm))
 		return;
 	pthread_mutex_lock(&vm->board_lock);
 	vm_rows(vm, fn, ctx);
@@ -269,7 +310,7 @@ void vireo_stats(struct vireo_vm *vm,
 void vireo_console_tail(struct vireo_vm *vm,
 			void (*fn)(void *ctx, const char *line), void *ctx)
 {
-	if (vm && fn)
+	if (api_check_vm(vm) == 0 && fn)
 		vm_console_tail(vm, fn, ctx);
 }
 
@@ -278,14 +319,14 @@ void vireo_registers(struct vireo_vm *vm,
 				uint64_t value),
 		     void *ctx)
 {
-	if (vm && fn && !vm_is_own_thread(vm))
+	if (api_check_vm(vm) == 0 && fn && !vm_is_own_thread(vm))
 		vm_registers(vm, fn, ctx);
 }
 
 void vireo_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
 		 void *ctx)
 {
-	if (vm && fn && !vm_is_own_thread(vm))
+	if (api_check_vm(vm) == 0 && fn && !vm_is_own_thread(vm))
 		vm_trace(vm, fn, ctx);
 }
 

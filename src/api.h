@@ -30,5 +30,9 @@ int api_fail(struct vireo_error *out, int code, const struct err *err);
 int api_fail_text(struct vireo_error *out, int code, const char *text);
 /* The public code of a negative errno. */
 int api_code(int error);
+/* 0; VIREO_EINVAL: it is NULL; VIREO_ESTATE: it is a parent process'. */
+int api_check_vm(const struct vireo_vm *vm);
+/* The same, with an error that may be NULL. */
+int api_take_vm(const struct vireo_vm *vm, struct vireo_error *err);
 
 #endif

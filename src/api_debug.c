@@ -33,25 +33,33 @@ static bool has_stub(const struct vireo_vm *vm)
 	return *vm->cfg->gdb;
 }
 
-static int enter(struct vireo_vm *vm, unsigned int cpu)
+/* As vm_debug_enter(); a child of fork() is told that nothing stands still. */
+static int enter(struct vireo_vm *vm, unsigned int cpu, bool change)
 {
-	return has_stub(vm) ? -EBUSY : vm_debug_enter(vm, cpu, true);
+	return api_check_vm(vm) < 0 ? -EBUSY : vm_debug_enter(vm, cpu, change);
+}
+
+static int enter_alone(struct vireo_vm *vm, unsigned int cpu)
+{
+	return has_stub(vm) ? -EBUSY : enter(vm, cpu, true);
 }
 
 int vireo_pause(struct vireo_vm *vm)
 {
-	int r = vm ? 0 : -EINVAL;
+	int r = api_check_vm(vm);
 
-	if (vm && vm_is_own_thread(vm))
-		r = -EBUSY; /* it would wait for itself */
-	if (!r)
-		r = vm_pause(vm, VM_PAUSED_BY_CALLER);
-	return code_of(r);
+	if (r < 0)
+		return r;
+	if (vm_is_own_thread(vm))
+		return VIREO_ESTATE; /* it would wait for itself */
+	return code_of(vm_pause(vm, VM_PAUSED_BY_CALLER));
 }
 
 int vireo_resume(struct vireo_vm *vm)
 {
-	return code_of(vm ? vm_resume(vm, VM_PAUSED_BY_CALLER) : -EINVAL);
+	int r = api_check_vm(vm);
+
+	return r < 0 ? r : code_of(vm_resume(vm, VM_PAUSED_BY_CALLER));
 }
 
 /* ---- one vCPU ---- */
@@ -62,7 +70,7 @@ int vireo_vcpu_get_regs(struct vireo_vm *vm, unsigned int cpu,
 	int r = -EINVAL;
 
 	if (vm && regs && regs->size >= sizeof(*regs))
-		r = vm_debug_enter(vm, cpu, false);
+		r = enter(vm, cpu, false);
 	if (r < 0)
 		return code_of(r);
 	r = arch_vcpu_get_regs(&vm->vcpu[cpu].kvm, regs);
@@ -76,7 +84,7 @@ int vireo_vcpu_set_regs(struct vireo_vm *vm, unsigned int cpu,
 	int r = -EINVAL;
 
 	if (vm && regs && regs->size >= sizeof(*regs))
-		r = vm_debug_enter(vm, cpu, true);
+		r = enter(vm, cpu, true);
 	if (r < 0)
 		return code_of(r);
 	r = arch_vcpu_set_regs(&vm->vcpu[cpu].kvm, regs);
@@ -90,7 +98,7 @@ int vireo_vcpu_get_fpu(struct vireo_vm *vm, unsigned int cpu,
 	int r = -EINVAL;
 
 	if (vm && fpu && fpu->size >= sizeof(*fpu))
-		r = vm_debug_enter(vm, cpu, false);
+		r = enter(vm, cpu, false);
 	if (r < 0)
 		return code_of(r);
 	r = arch_vcpu_get_fpu(&vm->vcpu[cpu].kvm, fpu);
@@ -104,7 +112,7 @@ int vireo_vcpu_set_fpu(struct vireo_vm *vm, unsigned int cpu,
 	int r = -EINVAL;
 
 	if (vm && fpu && fpu->size >= sizeof(*fpu))
-		r = vm_debug_enter(vm, cpu, true);
+		r = enter(vm, cpu, true);
 	if (r < 0)
 		return code_of(r);
 	r = arch_vcpu_set_fpu(&vm->vcpu[cpu].kvm, fpu);
@@ -115,7 +123,7 @@ int vireo_vcpu_set_fpu(struct vireo_vm *vm, unsigned int cpu,
 int vireo_vcpu_get_msr(struct vireo_vm *vm, unsigned int cpu, uint32_t index,
 		       uint64_t *value)
 {
-	int r = vm && value ? vm_debug_enter(vm, cpu, false) : -EINVAL;
+	int r = vm && value ? enter(vm, cpu, false) : -EINVAL;
 
 	if (r < 0)
 		return code_of(r);
@@ -127,7 +135,7 @@ int vireo_vcpu_get_msr(struct vireo_vm *vm, unsigned int cpu, uint32_t index,
 int vireo_vcpu_set_msr(struct vireo_vm *vm, unsigned int cpu, uint32_t index,
 		       uint64_t value)
 {
-	int r = vm ? vm_debug_enter(vm, cpu, true) : -EINVAL;
+	int r = vm ? enter(vm, cpu, true) : -EINVAL;
 
 	if (r < 0)
 		return code_of(r);
@@ -139,7 +147,7 @@ int vireo_vcpu_set_msr(struct vireo_vm *vm, unsigned int cpu, uint32_t index,
 int vireo_vcpu_translate(struct vireo_vm *vm, unsigned int cpu, uint64_t va,
 			 uint64_t *gpa, uint64_t *len)
 {
-	int r = vm && gpa ? vm_debug_enter(vm, cpu, false) : -EINVAL;
+	int r = vm && gpa ? enter(vm, cpu, false) : -EINVAL;
 	uint64_t part;
 
 	if (r < 0)
@@ -157,7 +165,7 @@ int vireo_vcpu_translate(struct vireo_vm *vm, unsigned int cpu, uint64_t va,
 int vireo_break_add(struct vireo_vm *vm, unsigned int cpu,
 		    enum vireo_break kind, uint64_t va, unsigned int len)
 {
-	int r = vm ? enter(vm, cpu) : -EINVAL;
+	int r = vm ? enter_alone(vm, cpu) : -EINVAL;
 
 	if (r < 0)
 		return code_of(r);
@@ -169,7 +177,7 @@ int vireo_break_add(struct vireo_vm *vm, unsigned int cpu,
 int vireo_break_remove(struct vireo_vm *vm, enum vireo_break kind, uint64_t va,
 		       unsigned int len)
 {
-	int r = vm ? enter(vm, 0) : -EINVAL;
+	int r = vm ? enter_alone(vm, 0) : -EINVAL;
 
 	if (r < 0)
 		return code_of(r);
@@ -180,7 +188,7 @@ int vireo_break_remove(struct vireo_vm *vm, enum vireo_break kind, uint64_t va,
 
 int vireo_vcpu_step(struct vireo_vm *vm, unsigned int cpu)
 {
-	int r = vm ? enter(vm, cpu) : -EINVAL;
+	int r = vm ? enter_alone(vm, cpu) : -EINVAL;
 
 	if (r < 0)
 		return code_of(r);
@@ -196,6 +204,9 @@ int vireo_hit_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_hit *hit)
 
 	if (!vm || !hit || hit->size < sizeof(*hit))
 		return VIREO_EINVAL;
+	r = api_check_vm(vm);
+	if (r < 0)
+		return r;
 	r = -EBUSY;
 	if (!has_stub(vm) && !vm_is_own_thread(vm))
 		r = vm_hit_wait(vm, timeout_ms, &h);
@@ -210,5 +221,7 @@ int vireo_hit_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_hit *hit)
 
 int vireo_hit_fd(const struct vireo_vm *vm)
 {
-	return vm ? vm->debug.hit_fd : VIREO_EINVAL;
+	int r = api_check_vm(vm);
+
+	return r < 0 ? r : vm->debug.hit_fd;
 }

@@ -166,10 +166,11 @@ int vireo_config_own_threads(struct vireo_config *cfg, struct vireo_error *err)
 
 int vireo_irq_set(struct vireo_vm *vm, unsigned int line, bool level)
 {
-	int r = VIREO_ESTATE;
+	int r = api_check_vm(vm);
 
-	if (!vm)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
+	r = VIREO_ESTATE;
 	if (pthread_rwlock_rdlock(&vm->machine_lock))
 		return VIREO_ESTATE; /* it is being built, by this thread */
 	if (vm->board.wire[0].board) {
@@ -224,10 +225,13 @@ int vireo_config_add_virtio(struct vireo_config *cfg,
 int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device,
 			    uint32_t off, const void *bytes, uint32_t len)
 {
-	int r = VIREO_ESTATE;
+	int r = api_check_vm(vm);
 
-	if (!vm || !bytes || device >= EXTRAS_MAX)
+	if (r < 0)
+		return r;
+	if (!bytes || device >= EXTRAS_MAX)
 		return VIREO_EINVAL;
+	r = VIREO_ESTATE;
 	if (pthread_rwlock_rdlock(&vm->machine_lock))
 		return VIREO_ESTATE;
 	if (vm->board.custom[device])

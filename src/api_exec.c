@@ -14,6 +14,7 @@
 #include "board/keys.h"
 
 struct vireo_exec {
+	struct vireo_vm *vm; /* that of the command; outlives it */
 	struct exec *exec; /* owned */
 	int event_fd;      /* owned; readable once ended */
 	pthread_mutex_t lock; /* guards what follows */
@@ -112,12 +113,16 @@ int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
 	if (!out || !vm || !options)
 		return api_fail_text(err, VIREO_EINVAL, "an argument is NULL");
 	*out = NULL;
+	r = api_take_vm(vm, err);
+	if (r < 0)
+		return r;
 	if (!runs_command(vm))
 		return api_fail_text(err, VIREO_ESTATE,
 				     "the VM does not run a command");
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return api_fail_text(err, VIREO_EHOST, "out of memory");
+	x->vm = vm;
 	pthread_mutex_init(&x->lock, NULL);
 	vm_init_condition(&x->changed);
 	x->event_fd = fd_event_create();
@@ -132,14 +137,21 @@ int vireo_exec(struct vireo_exec **out, struct vireo_vm *vm,
 	return 0;
 }
 
+static int check(const struct vireo_exec *x)
+{
+	return api_check_vm(x ? x->vm : NULL);
+}
+
 int vireo_exec_wait(struct vireo_exec *x, int timeout_ms,
 		    struct vireo_end *end)
 {
 	struct timespec until;
-	int r = 0;
+	int r = check(x);
 
-	if (!x)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
+	if (timeout_ms && vm_is_own_thread(x->vm))
+		return VIREO_ESTATE;
 	vm_deadline_after(&until, timeout_ms);
 	pthread_mutex_lock(&x->lock);
 	while (!r && !x->ended)
@@ -155,12 +167,18 @@ int vireo_exec_wait(struct vireo_exec *x, int timeout_ms,
 
 int vireo_exec_fd(const struct vireo_exec *x)
 {
-	return x ? x->event_fd : VIREO_EINVAL;
+	int r = check(x);
+
+	return r < 0 ? r : x->event_fd;
 }
 
 int vireo_exec_signal(struct vireo_exec *x, int number)
 {
-	if (!x || number < 1 || number > 64)
+	int r = check(x);
+
+	if (r < 0)
+		return r;
+	if (number < 1 || number > 64)
 		return VIREO_EINVAL;
 	session_signal(exec_session(x->exec), number);
 	return 0;
@@ -169,7 +187,11 @@ int vireo_exec_signal(struct vireo_exec *x, int number)
 int vireo_exec_resize(struct vireo_exec *x, unsigned int cols,
 		      unsigned int rows)
 {
-	if (!x || cols > UINT16_MAX || rows > UINT16_MAX)
+	int r = check(x);
+
+	if (r < 0)
+		return r;
+	if (cols > UINT16_MAX || rows > UINT16_MAX)
 		return VIREO_EINVAL;
 	session_resize(exec_session(x->exec), cols, rows);
 	return 0;
@@ -181,10 +203,12 @@ void vireo_exec_destroy(struct vireo_exec **exec)
 
 	if (!x)
 		return;
+	*exec = NULL;
+	if (check(x) < 0)
+		return; /* as vireo_destroy() */
 	exec_destroy(x->exec);
 	fd_close(&x->event_fd);
 	pthread_cond_destroy(&x->changed);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
-	*exec = NULL;
 }

@@ -13,8 +13,10 @@
 /* Locks the machine's memory; VIREO_ESTATE: there is none. */
 static int begin(struct vireo_vm *vm)
 {
-	if (!vm)
-		return VIREO_EINVAL;
+	int r = api_check_vm(vm);
+
+	if (r < 0)
+		return r;
 	if (pthread_rwlock_rdlock(&vm->machine_lock))
 		return VIREO_ESTATE; /* it is being built, by this thread */
 	if (vm->board.ram.hva)
@@ -129,10 +131,11 @@ int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa, uint64_t len,
 
 int vireo_memory_track(struct vireo_vm *vm)
 {
-	int r = VIREO_ESTATE;
+	int r = api_check_vm(vm);
 
-	if (!vm)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
+	r = VIREO_ESTATE;
 	if (vm_is_own_thread(vm))
 		return VIREO_ESTATE;
 	pthread_mutex_lock(&vm->board_lock);
@@ -207,10 +210,10 @@ int vireo_memory_dirty(struct vireo_vm *vm,
 		       void *ctx)
 {
 	struct runs runs = { 0 };
-	int r = 0;
+	int r = fn ? api_check_vm(vm) : VIREO_EINVAL;
 
-	if (!vm || !fn)
-		return VIREO_EINVAL;
+	if (r < 0)
+		return r;
 	if (vm_is_own_thread(vm))
 		return VIREO_ESTATE;
 	pthread_mutex_lock(&vm->board_lock);

@@ -316,6 +316,7 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	if (!vm)
 		return err_set(err, -ENOMEM, "out of memory");
 	vm->created_ns = clock_mono_ns();
+	vm->process = getpid();
 	vm->event_fd = -1;
 	vm->work_fd = -1;
 	vm->kvm.fd = -1;
@@ -398,6 +399,27 @@ void vm_deadline_after(struct timespec *ts, int timeout_ms)
 	}
 }
 
+/* Lock held. */
+static void leave_wait(struct vireo_vm *vm)
+{
+	if (--vm->waiters == 0)
+		pthread_cond_broadcast(&vm->changed);
+}
+
+void vm_enter_wait(struct vireo_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->waiters++;
+	pthread_mutex_unlock(&vm->lock);
+}
+
+void vm_leave_wait(struct vireo_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	leave_wait(vm);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 int vm_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 {
 	struct timespec until;
@@ -406,6 +428,7 @@ int vm_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 	if (timeout_ms >= 0)
 		vm_deadline_after(&until, timeout_ms);
 	pthread_mutex_lock(&vm->lock);
+	vm->waiters++;
 	if (vm->state == VM_BUILT)
 		r = -EBUSY;
 	while (!r && vm->state != VM_ENDED)
@@ -415,6 +438,7 @@ int vm_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 						      &until);
 	if (!r && end)
 		*end = vm->end;
+	leave_wait(vm);
 	pthread_mutex_unlock(&vm->lock);
 	return r;
 }
@@ -445,11 +469,21 @@ static void stop_and_wait(struct vireo_vm *vm)
 	vm_wait(vm, -1, NULL);
 }
 
+/* The VM has ended: they do not take long. */
+static void let_waiters_out(struct vireo_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	while (vm->waiters)
+		pthread_cond_wait(&vm->changed, &vm->lock);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 void vm_destroy(struct vireo_vm *vm)
 {
 	if (!vm)
 		return;
 	stop_and_wait(vm);
+	let_waiters_out(vm);
 	if (vm->cfg)
 		close_seats(vm);
 	vm_gdb_close(vm);

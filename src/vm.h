@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "arch/arch.h"
 #include "base/err.h"
@@ -42,6 +43,7 @@ struct vm_fds {
 
 struct vireo_vm {
 	/* fixed at creation; owned */
+	pid_t process; /* whose VM it is: a child of fork() has a mere copy */
 	struct config *cfg;
 	struct extras *extras; /* NULL: none */
 	struct log log;
@@ -88,6 +90,7 @@ struct vireo_vm {
 	bool requested; /* somebody wants the VM to end: see end */
 	bool panicked;  /* a panic was seen or reported */
 	unsigned int paused; /* enum vm_pauser bits */
+	unsigned int waiters; /* threads that are in a wait for the VM */
 	struct vireo_end end;
 	unsigned int samples; /* looks at the vCPUs; the io thread's */
 	_Atomic uint64_t deadline_ns; /* when the time is over */
@@ -110,6 +113,9 @@ void vm_destroy(struct vireo_vm *vm);
 int vm_start(struct vireo_vm *vm, struct err *err);
 /* 0, -ETIMEDOUT, or -EBUSY before the start. */
 int vm_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end);
+/* Around another wait for the VM: vm_destroy() lets it come to its end. */
+void vm_enter_wait(struct vireo_vm *vm);
+void vm_leave_wait(struct vireo_vm *vm);
 int vm_power_button(struct vireo_vm *vm);
 /* Is the caller a thread that runs the embedder's callbacks? It must not wait
  * for the VM's threads: it is one. */

@@ -488,17 +488,21 @@ int vm_hit_wait(struct vireo_vm *vm, int timeout_ms, struct vm_hit *hit)
 				{ vm->event_fd, POLLIN, 0 } };
 	int r;
 
+	vm_enter_wait(vm);
 	while ((r = vm_hit_take(vm, hit)) == -EAGAIN) {
 		uint64_t gone = clock_mono_ms() - began;
 		int left = -1;
 
 		if (!vm_is_running(vm))
-			return -EBUSY;
-		if (timeout_ms >= 0 && gone >= (uint64_t)timeout_ms)
-			return -ETIMEDOUT;
+			r = -EBUSY;
+		else if (timeout_ms >= 0 && gone >= (uint64_t)timeout_ms)
+			r = -ETIMEDOUT;
+		if (r != -EAGAIN)
+			break;
 		if (timeout_ms >= 0)
 			left = timeout_ms - (int)gone;
 		poll(fds, 2, left);
 	}
+	vm_leave_wait(vm);
 	return r;
 }

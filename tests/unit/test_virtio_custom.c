@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -250,6 +251,38 @@ static void *answer_all(void *arg)
 	return NULL;
 }
 
+/* Its guest RAM may not be mapped there, and a lock be held for ever. */
+static void X13_a_request_is_void_in_a_child_of_fork(void **state)
+{
+	struct stage *t = *state;
+	int status = -1;
+	uint64_t at;
+	pid_t pid;
+
+	run(t, 0);
+	t->hold = true;
+	at = post(t, 0, 7);
+	wait_held(t, 1);
+	pid = fork();
+	if (pid == 0) {
+		uint8_t byte = 0;
+		bool void_there =
+			custom_request_read(t->out[0], 0, &byte, 1) ==
+				-ECANCELED &&
+			custom_request_write(t->out[0], 0, &byte, 1) ==
+				-ECANCELED;
+
+		custom_request_done(t->out[0], 16);
+		_exit(void_there ? 0 : 1);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		;
+	assert_int_equal(status, 0);
+	answer(t->out[0]);
+	assert_int_equal(collect(t, 0), 16);
+	check_answer(t, at, 7);
+}
+
 static void requests_done_later_by_another_thread(void **state)
 {
 	struct stage *t = *state;
@@ -484,6 +517,7 @@ int main(void)
 		T(it_is_what_it_says),
 		T(its_configuration_can_change),
 		T(requests_done_at_once),
+		T(X13_a_request_is_void_in_a_child_of_fork),
 		T(requests_done_later_by_another_thread),
 		T(a_request_knows_its_bounds),
 		T(DR_requests_out_at_a_reset_are_void),

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/num.h"
@@ -29,6 +30,7 @@ enum place {
 };
 
 struct desk {
+	pid_t process; /* whose it is: a child of fork() has no guest RAM */
 	pthread_mutex_t lock; /* guards what follows, and all requests */
 	unsigned int users;   /* requests that exist, and the device */
 	int wake_fd;          /* owned by the device; -1: it is gone */
@@ -72,6 +74,7 @@ static struct desk *desk_create(void)
 	if (!desk)
 		return NULL;
 	pthread_mutex_init(&desk->lock, NULL);
+	desk->process = getpid();
 	desk->users = 1;
 	desk->wake_fd = -1;
 	return desk;
@@ -417,6 +420,11 @@ int custom_virtio_set_space(struct virtio *v, uint32_t off, const void *bytes,
 
 /* ---- requests ---- */
 
+static bool is_inherited(const struct vireo_request *rq)
+{
+	return rq->desk->process != getpid();
+}
+
 unsigned int custom_request_queue(const struct vireo_request *rq)
 {
 	return rq->queue;
@@ -437,6 +445,8 @@ int custom_request_read(struct vireo_request *rq, uint64_t off, void *dst,
 {
 	int r = -ECANCELED;
 
+	if (is_inherited(rq))
+		return r;
 	pthread_mutex_lock(&rq->desk->lock);
 	if (rq->place == OUT)
 		r = chain_read(&rq->chain, off, dst, len) ? 0 : -EINVAL;
@@ -449,6 +459,8 @@ int custom_request_write(struct vireo_request *rq, uint64_t off,
 {
 	int r = -ECANCELED;
 
+	if (is_inherited(rq))
+		return r;
 	pthread_mutex_lock(&rq->desk->lock);
 	if (rq->place == OUT)
 		r = chain_write(&rq->chain, off, src, len) ? 0 : -EINVAL;
@@ -460,6 +472,8 @@ void custom_request_done(struct vireo_request *rq, uint64_t written)
 {
 	struct desk *desk = rq->desk;
 
+	if (is_inherited(rq))
+		return;
 	pthread_mutex_lock(&desk->lock);
 	if (rq->place == VOID) {
 		desk->voids--;
