@@ -391,6 +391,10 @@ VIREO_API int vireo_config_map_memory(struct vireo_config *cfg,
  * there (VIREO_ESTATE), and vireo_destroy() does nothing. One that blocks keeps
  * its vCPU, or the VM's other devices, waiting. None comes after
  * vireo_destroy(), and none may end by longjmp() or an exception.
+ *
+ * A lock of yours that callbacks take may be held around these same functions.
+ * Around the others it may not: they wait for the VM, and the VM for the
+ * callback.
  */
 
 /* A window of registers. Accesses are of 1, 2, 4 or 8 bytes within it, and

@@ -7,6 +7,7 @@
 
 #include "api.h"
 #include "board/extras.h"
+#include "vm_build.h"
 
 #define QUEUE_SIZE 256
 
@@ -167,25 +168,21 @@ int vireo_config_own_threads(struct vireo_config *cfg, struct vireo_error *err)
 int vireo_irq_set(struct vireo_vm *vm, unsigned int line, bool level)
 {
 	int r = api_check_vm(vm);
+	struct irq irq;
+	bool ours;
 
 	if (r < 0)
 		return r;
-	r = VIREO_ESTATE;
-	if (pthread_rwlock_rdlock(&vm->machine_lock))
-		return VIREO_ESTATE; /* it is being built, by this thread */
-	if (vm->board.wire[0].board) {
-		bool ours = arch_line_is_free(&vm->board, line) &&
-			    !board_has_irq_fd(&vm->board, line);
-		struct irq irq;
-
-		r = ours ? 0 : VIREO_EINVAL;
-		if (ours) {
-			irq = board_irq(&vm->board, line);
-			irq_set(&irq, level);
-		}
+	if (!vm_take_machine(vm))
+		return VIREO_ESTATE;
+	ours = arch_line_is_free(&vm->board, line) &&
+	       !board_has_irq_fd(&vm->board, line);
+	if (ours) {
+		irq = board_irq(&vm->board, line);
+		irq_set(&irq, level);
 	}
-	pthread_rwlock_unlock(&vm->machine_lock);
-	return r;
+	vm_give_machine(vm);
+	return ours ? 0 : VIREO_EINVAL;
 }
 
 /* ---- virtio ---- */
@@ -231,16 +228,13 @@ int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device,
 		return r;
 	if (!bytes || device >= EXTRAS_MAX)
 		return VIREO_EINVAL;
-	r = VIREO_ESTATE;
-	if (pthread_rwlock_rdlock(&vm->machine_lock))
+	if (!vm_take_machine(vm))
 		return VIREO_ESTATE;
-	if (vm->board.custom[device])
-		r = custom_virtio_set_space(vm->board.custom[device], off,
-					    bytes, len) < 0 ? VIREO_EINVAL : 0;
-	else if (vm->board.wire[0].board)
-		r = VIREO_EINVAL;
-	pthread_rwlock_unlock(&vm->machine_lock);
-	return r;
+	r = vm->board.custom[device] ?
+		custom_virtio_set_space(vm->board.custom[device], off, bytes,
+					len) : -EINVAL;
+	vm_give_machine(vm);
+	return r < 0 ? VIREO_EINVAL : 0;
 }
 
 unsigned int vireo_request_queue(const struct vireo_request *request)

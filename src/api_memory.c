@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The public functions for guest memory. As api.c. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "api.h"
 #include "base/crc32c.h"
 #include "base/num.h"
+#include "vm_build.h"
 
 #define CHUNK 4096u /* of a checksum */
 
@@ -17,17 +17,12 @@ static int begin(struct vireo_vm *vm)
 
 	if (r < 0)
 		return r;
-	if (pthread_rwlock_rdlock(&vm->machine_lock))
-		return VIREO_ESTATE; /* it is being built, by this thread */
-	if (vm->board.ram.hva)
-		return 0;
-	pthread_rwlock_unlock(&vm->machine_lock);
-	return VIREO_ESTATE;
+	return vm_take_machine(vm) ? 0 : VIREO_ESTATE;
 }
 
 static int end(struct vireo_vm *vm, int r)
 {
-	pthread_rwlock_unlock(&vm->machine_lock);
+	vm_give_machine(vm);
 	return r < 0 ? VIREO_EINVAL : 0;
 }
 

@@ -11,7 +11,8 @@
  * anew (a reset with on-reboot=restart) or publishes the end. So when
  * vireo_wait() returns, no vCPU runs any more. vm_end.c has the askers.
  *
- * vm_build() is the list of steps that make a machine. Read it first.
+ * vm_build() in vm_build.c is the list of steps that make a machine. Read it
+ * first.
  */
 #include "vm.h"
 
@@ -29,64 +30,7 @@
 #include "base/num.h"
 #include "command/find_kernel.h"
 #include "devices/acpi_pm.h"
-
-/* ---- building ---- */
-
-static int vm_build(struct vireo_vm *vm, struct err *err)
-{
-	struct board *b = &vm->board;
-	int r;
-
-	b->cfg = vm->cfg;
-	b->extras = vm->extras;
-	b->again = vm->restarts > 0;
-	b->log = &vm->log;
-	b->console = vm->console;
-	b->cols = vm->cols;
-	b->rows = vm->rows;
-	b->loop = vm->loop;
-	b->signal = (struct machine_signal){ vm_on_machine_event, vm };
-	if (vm->command) {
-		b->initramfs = command_initramfs(vm->command)->bytes;
-		b->initramfs_len = command_initramfs(vm->command)->len;
-		b->own = command_own_files(vm->command);
-		b->dial = command_dial;
-		b->dial_ctx = vm->command;
-	}
-	b->mark = vm_on_mark;
-	b->mark_ctx = vm;
-
-	r = board_init(b, &vm->kvm, err);
-	if (!r)
-		r = board_create_ram(b, err);
-	if (!r)
-		r = arch_ram_layout(b, err);
-	if (!r) /* before the irqchip: see kvm.h */
-		r = board_register_ram(b, err);
-	if (!r)
-		r = board_map_extras(b, arch_is_free, err);
-	if (!r)
-		r = arch_create_irqchip(b, err);
-	if (!r)
-		r = arch_add_devices(b, err);
-	if (!r)
-		r = board_add_extras(b, arch_is_free, arch_line_is_free, err);
-	if (!r)
-		r = arch_describe(b, err);
-	if (!r)
-		r = arch_load(b, &vm->entry, err);
-	for (unsigned int i = 0; i < vm->cfg->cpus && !r; i++)
-		r = vcpu_init(&vm->vcpu[i], &vm->host, i,
-			      i ? NULL : &vm->entry, err);
-	return r;
-}
-
-static void vm_unbuild(struct vireo_vm *vm)
-{
-	for (unsigned int i = 0; i < vm->cfg->cpus && vm->vcpu; i++)
-		vcpu_finish(&vm->vcpu[i]);
-	board_finish(&vm->board);
-}
+#include "vm_build.h"
 
 /* ---- vCPUs ---- */
 
@@ -144,13 +88,8 @@ static void restart(struct vireo_vm *vm)
 	int r;
 
 	pthread_mutex_lock(&vm->board_lock);
-	pthread_rwlock_wrlock(&vm->machine_lock);
 	vm_unbuild(vm);
 	r = vm_build(vm, &err);
-	if (!r && vm->tracked)
-		r = board_track(&vm->board);
-	vm->all_dirty = vm->tracked;
-	pthread_rwlock_unlock(&vm->machine_lock);
 	if (!r) {
 		vm_debug_rebuilt(vm);
 		r = start_vcpus(vm, &err);
@@ -324,7 +263,7 @@ int vm_create(struct vireo_vm **out, const struct config *cfg,
 	vm->log = *log;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->board_lock, NULL);
-	pthread_rwlock_init(&vm->machine_lock, NULL);
+	vm_init_machine_lock(vm);
 	pthread_mutex_init(&vm->watch_lock, NULL);
 	vm_init_condition(&vm->changed);
 	gate_init(&vm->gate);
@@ -447,11 +386,11 @@ int vm_power_button(struct vireo_vm *vm)
 {
 	bool pressed = false;
 
-	if (pthread_rwlock_rdlock(&vm->machine_lock))
-		return -EAGAIN; /* it is being built, by this thread */
+	if (!vm_take_machine(vm))
+		return -EAGAIN;
 	if (vm->board.pm)
 		pressed = acpi_pm_press(vm->board.pm);
-	pthread_rwlock_unlock(&vm->machine_lock);
+	vm_give_machine(vm);
 	return pressed ? 0 : -EAGAIN;
 }
 

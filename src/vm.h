@@ -74,10 +74,11 @@ struct vireo_vm {
 	uint16_t cols; /* of the user's terminal; 0: not known */
 	uint16_t rows;
 
-	/* held for reading by whoever looks at the machine from outside, for
-	 * writing while there is none, or half of one. Taken after the board
-	 * lock; vCPUs and callbacks may take it for reading */
+	/* held for reading by whoever looks at the machine from outside: see
+	 * vm_take_machine(). Taken after the board lock; no callback runs under
+	 * it */
 	pthread_rwlock_t machine_lock;
+	bool whole; /* there is a machine, and not half of one */
 
 	/* guards the main console's lines; taken under the console's lock, and
 	 * before the one below: a line may be a panic */
