@@ -389,7 +389,8 @@ VIREO_API int vireo_config_map_memory(struct vireo_config *cfg,
  * vireo_irq_set(), vireo_virtio_set_config(), vireo_request_...(),
  * vireo_power_button() and vireo_stop(); functions that wait for the VM refuse
  * there (VIREO_ESTATE), and vireo_destroy() does nothing. One that blocks keeps
- * its vCPU, or the VM's other devices, waiting. None comes after
+ * its vCPU, or its device's queues, waiting: the VM ends without the latter,
+ * and is destroyed, or reset, when it has come back. None comes after
  * vireo_destroy(), and none may end by longjmp() or an exception.
  *
  * A lock of yours that callbacks take may be held around these same functions.
@@ -496,7 +497,8 @@ struct vireo_virtio {
 	/* The driver is there, having chosen these features. NULL. */
 	void (*ready)(void *ctx, uint64_t features);
 	/* A request, to be given back by vireo_request_done(): in here or
-	 * whenever it is done, by any thread. Runs on the VM's I/O thread. */
+	 * whenever it is done, by any thread. Runs on a thread of the
+	 * device's own. */
 	void (*request)(void *ctx, struct vireo_request *request);
 	/* The driver has reset the device, or the machine is a new one (in
 	 * vireo_create(), too): requests that are out are void. NULL. */

@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "board/keys.h"
 #include "check.h"
+#include "vm_postmortem.h"
 
 /* From the inner error to the public one; returns the public code. */
 int api_fail(struct vireo_error *out, int code, const struct err *err)

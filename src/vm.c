@@ -3,7 +3,8 @@
  * A VM's states and transitions. Threads:
  *
  *   the caller's   create, start, wait, pause, stop, destroy
- *   io             the event loop: console input, timers, and supervise()
+ *   io             the event loop: console input, timers, and supervise();
+ *                  and one more for each virtio device of the embedder's
  *   vcpuN          the guest, and the devices it touches
  *
  * How a VM ends: anybody calls vm_request_end(); the io thread wakes in
@@ -31,6 +32,7 @@
 #include "command/find_kernel.h"
 #include "devices/acpi_pm.h"
 #include "vm_build.h"
+#include "vm_postmortem.h"
 
 /* ---- vCPUs ---- */
 
@@ -138,6 +140,16 @@ static void supervise(void *ctx, uint32_t events)
 
 /* ---- the life of a VM ---- */
 
+static int open_loops(struct vireo_vm *vm, struct err *err)
+{
+	unsigned int customs = vm->extras ? vm->extras->virtios : 0;
+	int r = loop_create(&vm->loop, err);
+
+	for (unsigned int i = 0; i < customs && !r; i++)
+		r = loop_create(&vm->custom_loop[i], err);
+	return r;
+}
+
 static int open_events(struct vireo_vm *vm, struct err *err)
 {
 	int r;
@@ -146,7 +158,7 @@ static int open_events(struct vireo_vm *vm, struct err *err)
 	vm->work_fd = fd_event_create();
 	if (vm->event_fd < 0 || vm->work_fd < 0)
 		return err_set(err, -EMFILE, "no more file descriptors");
-	r = loop_create(&vm->loop, err);
+	r = open_loops(vm, err);
 	if (r < 0)
 		return r;
 	r = loop_add(&vm->work, vm->loop, vm->work_fd, EPOLLIN, supervise, vm);
@@ -396,6 +408,9 @@ int vm_power_button(struct vireo_vm *vm)
 
 bool vm_is_own_thread(struct vireo_vm *vm)
 {
+	for (unsigned int i = 0; i < EXTRAS_MAX && vm->custom_loop[i]; i++)
+		if (loop_is_own_thread(vm->custom_loop[i]))
+			return true;
 	return loop_is_own_thread(vm->loop) || gate_has_me(&vm->gate);
 }
 
@@ -435,6 +450,8 @@ void vm_destroy(struct vireo_vm *vm)
 		vm_unbuild(vm);
 	command_destroy(vm->command);
 	vm_close_consoles(vm);
+	for (unsigned int i = 0; i < EXTRAS_MAX; i++)
+		loop_destroy(vm->custom_loop[i]);
 	loop_destroy(vm->loop);
 	stats_finish(&vm->total);
 	for (unsigned int i = 0; vm->seat && i < vm->cfg->cpus; i++)

@@ -49,6 +49,9 @@ struct vireo_vm {
 	struct log log;
 	struct kvm kvm;
 	struct loop *loop;
+	/* of each virtio device of the embedder's, whose requests may take
+	 * long */
+	struct loop *custom_loop[EXTRAS_MAX];
 	struct char_dev *console[CONFIG_MAX_CONSOLES]; /* as cfg's */
 	bool new_file[CONFIG_MAX_CONSOLES]; /* until the VM is made */
 	struct command *command; /* NULL: none */
@@ -166,6 +169,10 @@ void vm_on_mark(void *ctx, uint8_t n);
 void vm_on_output(void *ctx, const uint8_t *bytes, size_t len);
 void vm_on_panic_grace(void *ctx, uint32_t events);
 
+/* What `vireo run` ends with, and the word for it. */
+int vm_exit_code(enum vireo_reason reason, int status);
+const char *vm_verdict(enum vireo_reason reason);
+
 /* ---- vm_limits.c: timers ---- */
 
 void vm_on_deadline(void *ctx, uint32_t events);
@@ -173,28 +180,5 @@ void vm_on_idle(void *ctx, uint32_t events);
 void vm_on_cpu_time(void *ctx, uint32_t events);
 /* The VM starts now. */
 void vm_arm_limits(struct vireo_vm *vm);
-
-/* ---- vm_postmortem.c ---- */
-
-/* Can there be a core file where the config wants it, if it does? */
-int vm_check_core(const struct vireo_vm *vm, struct err *err);
-/* When the config wants one, and the VM ended in a way that is worth it. The
- * vCPUs have been joined. A failure is logged. */
-void vm_write_core(struct vireo_vm *vm, enum vireo_reason reason);
-/* After the end, else nothing: the registers of each vCPU, and lines about what
- * they were doing. */
-void vm_registers(struct vireo_vm *vm,
-		  void (*fn)(void *ctx, unsigned int cpu, const char *name,
-			     uint64_t value),
-		  void *ctx);
-void vm_trace(struct vireo_vm *vm, void (*fn)(void *ctx, const char *line),
-	      void *ctx);
-/* Bytes of RAM that the guest has touched, without what the functions above
- * have read. Board lock held. */
-uint64_t vm_touched(const struct vireo_vm *vm);
-
-/* What `vireo run` ends with, and the word for it. */
-int vm_exit_code(enum vireo_reason reason, int status);
-const char *vm_verdict(enum vireo_reason reason);
 
 #endif

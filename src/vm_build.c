@@ -23,6 +23,7 @@ static int build(struct vireo_vm *vm, struct err *err)
 	b->cols = vm->cols;
 	b->rows = vm->rows;
 	b->loop = vm->loop;
+	b->custom_loop = vm->custom_loop;
 	b->signal = (struct machine_signal){ vm_on_machine_event, vm };
 	if (vm->command) {
 		b->initramfs = command_initramfs(vm->command)->bytes;

@@ -4,7 +4,7 @@
  * were, a core file. All of it is read from what the guest has left, when
  * somebody asks; the core is written before the end is published.
  */
-#include "vm.h"
+#include "vm_postmortem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "kallsyms.h"
 #include "symbols.h"
 #include "trace.h"
+#include "vm.h"
 #include "vmcoreinfo.h"
 
 #define TRACED_MAX 16 /* vCPUs that are traced */

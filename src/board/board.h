@@ -55,6 +55,7 @@ struct board {
 	uint16_t cols; /* the size of the terminal that is one of them */
 	uint16_t rows; /* 0: not known */
 	struct loop *loop;
+	struct loop *const *custom_loop; /* of each of the extras' devices */
 	const uint8_t *initramfs; /* one more, in memory; may be NULL */
 	size_t initramfs_len;
 	struct own_files own; /* for the share that shall have them */

@@ -389,6 +389,7 @@ static int add_custom(struct board *board, unsigned int i,
 	int r;
 
 	cfg.space = x->space;
+	host.loop = board->custom_loop[i];
 	r = custom_virtio_create(&board->custom[i], &cfg, &host, err);
 	return r ? r : attach(board, board->custom[i], err);
 }
