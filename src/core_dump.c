@@ -267,7 +267,7 @@ int core_dump_write(const char *path, const struct core_dump *core,
 		return r;
 	if (asprintf(&temp, "%s.XXXXXX", path) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	fd = mkostemp(temp, O_CLOEXEC);
+	fd = fd_above(mkostemp(temp, O_CLOEXEC));
 	r = fd < 0 ? -errno : write_file(fd, core);
 	if (fd >= 0 && close(fd) < 0 && !r)
 		r = -errno;

@@ -22,11 +22,11 @@ static int open_file(const char *path, bool *made)
 {
 	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY |
 			  O_NONBLOCK;
-	int fd = open(path, flags | O_EXCL, 0666);
+	int fd = fd_above(open(path, flags | O_EXCL, 0666));
 
 	*made = fd >= 0;
 	if (fd < 0 && errno == EEXIST)
-		fd = open(path, flags | O_TRUNC, 0666);
+		fd = fd_above(open(path, flags | O_TRUNC, 0666));
 	return fd < 0 ? -errno : fd;
 }
 

@@ -189,13 +189,13 @@ static int open_path(struct raw *raw, const struct block_config *cfg,
 	r = check_type(raw, &st, err);
 	if (r < 0)
 		return r;
-	raw->fd = open(path, flags | (cfg->direct ? O_DIRECT : 0));
+	raw->fd = fd_above(open(path, flags | (cfg->direct ? O_DIRECT : 0)));
 	if (raw->fd < 0)
 		return open_failed(raw, cfg, errno, err);
 	fcntl(raw->fd, F_SETFL, cfg->direct ? O_DIRECT : 0);
 	if (!cfg->direct)
 		return 0;
-	raw->buffered = open(path, flags);
+	raw->buffered = fd_above(open(path, flags));
 	if (raw->buffered < 0)
 		return open_failed(raw, cfg, errno, err);
 	fcntl(raw->buffered, F_SETFL, 0);

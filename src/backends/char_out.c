@@ -411,7 +411,8 @@ static int open_terminal(int fd)
 	if (ioctl(fd, TIOCGPTN, &number) == 0)
 		return -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd_above(open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY |
+				   O_CLOEXEC));
 }
 
 static bool is_socket(int fd)

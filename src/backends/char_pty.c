@@ -114,7 +114,7 @@ static void destroy(struct char_source *source)
 /* Bytes pass as they are. Closing it again makes the first hang-up. */
 static int make_raw(const char *path)
 {
-	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int fd = fd_above(open(path, O_RDWR | O_NOCTTY | O_CLOEXEC));
 	struct termios t;
 	int r = 0;
 
@@ -133,7 +133,8 @@ static int open_pty(struct pty *p)
 {
 	int r;
 
-	p->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	p->master = fd_above(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC |
+					  O_NONBLOCK));
 	if (p->master < 0 || unlockpt(p->master) < 0)
 		return -errno;
 	r = ptsname_r(p->master, p->path, sizeof(p->path));
@@ -142,7 +143,7 @@ static int open_pty(struct pty *p)
 	r = make_raw(p->path);
 	if (r < 0)
 		return r;
-	p->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	p->watch = fd_above(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
 	if (p->watch < 0 || inotify_add_watch(p->watch, p->path, IN_OPEN) < 0)
 		return -errno;
 	return 0;
@@ -156,7 +157,8 @@ void char_pty_drain(int master, unsigned int ms)
 
 	if (unix_hung_up(master))
 		return;
-	peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	peer = fd_above(ioctl(master, TIOCGPTPEER,
+			      O_RDWR | O_NOCTTY | O_CLOEXEC));
 	if (peer < 0)
 		return;
 	do /* what was just written takes a moment to get there */

@@ -163,7 +163,7 @@ int net_helper_start(struct net_helper **out,
 	int r;
 
 	*out = NULL;
-	if (!h || pipe2(status, O_CLOEXEC) < 0) {
+	if (!h || fd_pair_above(pipe2(status, O_CLOEXEC), status) < 0) {
 		free(h);
 		return err_set(err, -ENOMEM, "%s: out of memory or "
 			       "descriptors", cfg->name);
@@ -177,7 +177,7 @@ int net_helper_start(struct net_helper **out,
 		return err_set(err, r, "%s: %s: %s", cfg->name, cfg->path,
 			       strerror(-r));
 	}
-	h->pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0);
+	h->pidfd = fd_above((int)syscall(SYS_pidfd_open, h->pid, 0));
 	r = h->pidfd < 0 ? -errno : listen_to(status[0], text, sizeof(text));
 	close(status[0]);
 	if (r < 0)

@@ -115,8 +115,8 @@ static int parse(struct address *a, const char *text, struct err *err)
 
 static int open_socket(const struct address *a, int type, struct err *err)
 {
-	int fd = socket(a->at.any.sa_family,
-			type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = fd_above(socket(a->at.any.sa_family,
+				 type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 
 	if (fd < 0)
 		return err_set(err, -errno, "socket %s: %s", a->text,

@@ -296,7 +296,8 @@ static void take_peer(struct stream *s)
 
 	if (s->fd >= 0)
 		return;
-	fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd = fd_above(accept4(s->listen_fd, NULL, NULL,
+			      SOCK_CLOEXEC | SOCK_NONBLOCK));
 	if (fd < 0)
 		return;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

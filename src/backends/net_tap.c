@@ -319,7 +319,8 @@ static const struct net_ops tap_ops = {
 
 static int open_clone(struct err *err)
 {
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	int fd = fd_above(open("/dev/net/tun",
+			       O_RDWR | O_CLOEXEC | O_NONBLOCK));
 	int code = -errno;
 
 	if (fd >= 0)

@@ -68,7 +68,8 @@ static int run(struct net **out, const struct command *c, struct loop *loop,
 	int fd[2];
 	int r;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+	if (fd_pair_above(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+				     fd), fd) < 0)
 		return err_set(err, -errno, "%s: %s", c->name,
 			       strerror(errno));
 	cfg.fd = fd[1];

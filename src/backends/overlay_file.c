@@ -114,7 +114,7 @@ static int sync_directory(const char *path)
 
 	if (!dir)
 		return -ENOMEM;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = fd_above(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	free(dir);
 	if (fd < 0)
 		return -errno;
@@ -221,9 +221,9 @@ static int open_file(struct overlay_file *f, const char *path, bool *made,
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return refuse(err, -EINVAL, path,
 			      "is no regular file; name a file, one that does not exist will be made");
-	f->fd = open(path, flags);
+	f->fd = fd_above(open(path, flags));
 	if (f->fd < 0 && errno == ENOENT) {
-		f->fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+		f->fd = fd_above(open(path, flags | O_CREAT | O_EXCL, 0600));
 		*made = f->fd >= 0;
 	}
 	if (f->fd < 0)

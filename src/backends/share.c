@@ -55,8 +55,8 @@ static int hide(struct share *s, int root, const char *path)
 
 	if (!folder)
 		return -ENOMEM;
-	fd = (int)syscall(SYS_openat2, root, *folder ? folder : ".", &how,
-			  sizeof(how));
+	fd = fd_above((int)syscall(SYS_openat2, root, *folder ? folder : ".",
+				   &how, sizeof(how)));
 	r = fd < 0 ? -errno : hide_name(s, fd, slash ? slash + 1 : path);
 	free(folder);
 	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
@@ -157,8 +157,9 @@ int share_create(struct share **out, const struct share_config *cfg,
 	s->uid = geteuid();
 	s->root = s->uid == 0;
 	set_limits(s);
-	s->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	root = open(cfg->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	s->proc_fd = fd_above(open("/proc/self/fd",
+				   O_PATH | O_DIRECTORY | O_CLOEXEC));
+	root = fd_above(open(cfg->path, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	if (root < 0) {
 		r = err_set_path(err, -errno, cfg->path);
 		goto fail;
@@ -242,12 +243,12 @@ int share_reopen(struct share *s, int fd, int flags)
 	int r;
 
 	flags |= O_CLOEXEC | O_NOCTTY;
-	r = openat(s->proc_fd, magic.name, flags);
+	r = fd_above(openat(s->proc_fd, magic.name, flags));
 	if (r < 0 && errno == EACCES) {
 		r = share_owner_loosen(s, fd);
 		if (r < 0)
 			return r;
-		r = openat(s->proc_fd, magic.name, flags);
+		r = fd_above(openat(s->proc_fd, magic.name, flags));
 	}
 	return r < 0 ? -errno : r;
 }

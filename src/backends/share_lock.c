@@ -49,8 +49,9 @@ static int open_for(struct share *s, const struct share_handle *h, bool whole)
 	if (flags < 0)
 		return -errno;
 	if (!whole && !s->cfg.read_only)
-		fd = openat(s->proc_fd, share_magic(h->fd).name,
-			    O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		fd = fd_above(openat(s->proc_fd, share_magic(h->fd).name,
+				     O_RDWR | O_CLOEXEC | O_NOCTTY |
+					     O_NONBLOCK));
 	return fd >= 0 ? fd : share_reopen(s, h->fd, flags & O_ACCMODE);
 }
 

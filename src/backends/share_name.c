@@ -76,7 +76,7 @@ static int begin_name(struct share *s, struct making *m, uint64_t parent,
 
 	if (r < 0)
 		return r;
-	m->spare = fcntl(m->folder, F_DUPFD_CLOEXEC, 0);
+	m->spare = fcntl(m->folder, F_DUPFD_CLOEXEC, 3);
 	return m->spare < 0 ? -errno : 0;
 }
 
@@ -154,7 +154,8 @@ static int adopt_name(struct share *s, struct making *m, int r, mode_t type,
 	fd_close(&m->spare);
 	if (r < 0)
 		return r;
-	fd = openat(m->folder, m->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = fd_above(openat(m->folder, m->name,
+			     O_PATH | O_NOFOLLOW | O_CLOEXEC));
 	r = fd < 0 ? -errno : adopt(s, m, fd, type, out);
 	if (fd >= 0)
 		close(fd);
@@ -182,10 +183,10 @@ int share_make_file(struct share *s, uint64_t parent, const char *name,
 
 	if (r < 0)
 		return r;
-	fd = openat(m.folder, name,
-		    how->flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC |
-			    O_NOCTTY,
-		    share_safe_mode(m.mode, false));
+	fd = fd_above(openat(m.folder, name,
+			     how->flags | O_CREAT | O_EXCL | O_NOFOLLOW |
+				     O_CLOEXEC | O_NOCTTY,
+			     share_safe_mode(m.mode, false)));
 	if (fd < 0)
 		return -errno;
 	r = adopt(s, &m, fd, S_IFREG, out);

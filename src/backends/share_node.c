@@ -133,7 +133,8 @@ static void close_oldest(struct share *s)
 /* What is called as @n in the folder @fd, when it is @n. */
 static int open_place(struct share *s, int fd, struct share_node *n)
 {
-	int found = openat(fd, n->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int found = fd_above(openat(fd, n->name,
+				    O_PATH | O_NOFOLLOW | O_CLOEXEC));
 	struct share_key key;
 	struct statx stx;
 	int r;
@@ -459,7 +460,8 @@ int share_node_of(struct share *s, struct share_node *parent, const char *name,
 static int stat_mount(const struct share *s, int fd, const char *name,
 		      struct statx *out, bool *kernels)
 {
-	int found = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int found = fd_above(openat(fd, name,
+				    O_PATH | O_NOFOLLOW | O_CLOEXEC));
 	int r = found < 0 ? -errno : share_look(s, found, "", out);
 
 	*kernels = r < 0 || share_is_kernels(found);

@@ -48,7 +48,8 @@ static struct statx attributes(unsigned int i, uint32_t mode, uint64_t len)
 /* A descriptor, or -errno. */
 static int store(const struct own_file *f)
 {
-	int fd = memfd_create(f->name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = fd_above(memfd_create(f->name,
+				       MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	int r;
 
 	if (fd < 0)

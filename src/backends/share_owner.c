@@ -24,6 +24,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 #define OTHERS_WRITE 0022u
 #define VALUE_LEN    40 /* three numbers, the longest of ten digits */
 
@@ -112,7 +114,8 @@ int share_look(const struct share *s, int fd, const char *name,
 	int found = fd, r;
 
 	if (*name && s->stored)
-		found = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		found = fd_above(openat(fd, name,
+					O_PATH | O_NOFOLLOW | O_CLOEXEC));
 	else if (*name)
 		return share_stat(fd, name, out);
 	if (found < 0)

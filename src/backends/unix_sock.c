@@ -14,8 +14,8 @@
 
 static int open_socket(void)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			0);
+	int fd = fd_above(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+				 SOCK_NONBLOCK, 0));
 
 	return fd < 0 ? -errno : fd;
 }
@@ -109,6 +109,7 @@ int unix_accept(int listen_fd)
 		fd = accept4(listen_fd, NULL, NULL,
 			     SOCK_CLOEXEC | SOCK_NONBLOCK);
 	while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	fd = fd_above(fd);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -106,7 +106,7 @@ int cache_begin(struct cache_new *n, const char *folder, const char *key)
 	    !name_file(n->file, sizeof(n->file), folder, key))
 		return -ENAMETOOLONG;
 	make_folders(folder);
-	n->fd = mkostemp(n->temporary, O_CLOEXEC); /* 0600 */
+	n->fd = fd_above(mkostemp(n->temporary, O_CLOEXEC)); /* 0600 */
 	if (n->fd < 0)
 		return -errno;
 	r = put_head(n->fd, key, 0);

@@ -11,11 +11,42 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int fd_above(int fd)
+{
+	int error;
+	int copy;
+
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	error = errno;
+	close(fd);
+	errno = error;
+	return copy;
+}
+
 void fd_close(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+int fd_pair_above(int r, int fd[2])
+{
+	int error;
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < 2; i++)
+		fd[i] = fd_above(fd[i]);
+	if (fd[0] >= 0 && fd[1] >= 0)
+		return 0;
+	error = errno;
+	fd_close(&fd[0]);
+	fd_close(&fd[1]);
+	errno = error;
+	return -1;
 }
 
 ssize_t fd_read(int fd, void *buf, size_t len)
@@ -134,14 +165,15 @@ int fd_read_file(uint8_t **out, size_t *len, const char *path, size_t max,
 
 int fd_open_nameless(const char *dir)
 {
-	int fd = open(dir, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	int fd = fd_above(open(dir, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC,
+			       0600));
 	char *path;
 
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
 		return fd < 0 ? -errno : fd;
 	if (asprintf(&path, "%s/vireo-XXXXXX", dir) < 0)
 		return -ENOMEM;
-	fd = mkostemp(path, O_CLOEXEC);
+	fd = fd_above(mkostemp(path, O_CLOEXEC));
 	if (fd >= 0)
 		unlink(path);
 	free(path);
@@ -150,7 +182,7 @@ int fd_open_nameless(const char *dir)
 
 int fd_event_create(void)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fd = fd_above(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 
 	return fd < 0 ? -errno : fd;
 }

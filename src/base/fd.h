@@ -12,6 +12,13 @@
 
 #include "base/err.h"
 
+/* What has just opened @fd, or failed (-1 and errno), gets it above those of
+ * the standard streams: where an embedder has closed these, anybody's message
+ * would go into it. It is not kept otherwise; again -1 and errno. */
+int fd_above(int fd);
+/* The same for what has just made a pair of them, or not, and said @r. */
+int fd_pair_above(int r, int fd[2]);
+
 /* Closes *fd when it is >= 0 and sets it to -1. */
 void fd_close(int *fd);
 

@@ -215,7 +215,7 @@ static int open_fds(struct loop *loop)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 
-	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->epoll_fd = fd_above(epoll_create1(EPOLL_CLOEXEC));
 	if (loop->epoll_fd < 0)
 		return -errno;
 	loop->wake_fd = fd_event_create();
@@ -337,7 +337,8 @@ int loop_add_timer(struct loop_source **out, struct loop *loop, loop_fn fn,
 	int r;
 
 	*out = NULL;
-	model.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	model.fd = fd_above(timerfd_create(CLOCK_MONOTONIC,
+					   TFD_CLOEXEC | TFD_NONBLOCK));
 	if (model.fd < 0)
 		return -errno;
 	r = add(out, loop, &model);

@@ -299,7 +299,8 @@ static int own_stream(int fd, int mode)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd)))
-		own = open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		own = fd_above(open(path, mode | O_NONBLOCK | O_NOCTTY |
+					  O_CLOEXEC));
 	return own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
@@ -328,7 +329,8 @@ int session_dial(struct session *s, unsigned int which)
 	if (s->dialed[which])
 		return -ECONNREFUSED;
 	s->dialed[which] = true;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+	if (fd_pair_above(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+				     pair), pair) < 0)
 		return -errno;
 	fcntl(pair[1], F_SETFL, O_NONBLOCK);
 	if (which == 0)

@@ -47,7 +47,8 @@ static int listen_tcp(const char *port, struct err *err)
 	};
 	const int on = 1;
 	int r = 0;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = fd_above(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC |
+				 SOCK_NONBLOCK, 0));
 
 	if (fd < 0)
 		return err_set(err, -errno, "socket: %s", strerror(errno));

@@ -31,7 +31,8 @@ int kvm_vcpu_create(struct kvm_vcpu *vcpu, const struct kvm_vm *vm,
 	memset(vcpu, 0, sizeof(*vcpu));
 	vcpu->id = id;
 	vcpu->run_size = vm->kvm->run_size;
-	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)id);
+	vcpu->fd = fd_above(ioctl(vm->fd, KVM_CREATE_VCPU,
+				  (unsigned long)id));
 	if (vcpu->fd < 0)
 		return err_set(err, -errno, "KVM cannot create vCPU %u: %s", id,
 			       strerror(errno));

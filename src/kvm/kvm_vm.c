@@ -15,7 +15,7 @@ int kvm_vm_create(struct kvm_vm *vm, const struct kvm *kvm, struct err *err)
 	memset(vm, 0, sizeof(*vm));
 	vm->kvm = kvm;
 	for (int i = 0; i < CREATE_TRIES; i++) {
-		vm->fd = ioctl(kvm->fd, KVM_CREATE_VM, 0UL);
+		vm->fd = fd_above(ioctl(kvm->fd, KVM_CREATE_VM, 0UL));
 		if (vm->fd >= 0 || errno != EINTR)
 			break;
 	}

@@ -23,7 +23,7 @@ static int make_fd(struct ram *ram, struct err *err)
 
 	if (ram->backing == RAM_HUGETLB)
 		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
-	ram->fd = memfd_create("vireo-ram", flags);
+	ram->fd = fd_above(memfd_create("vireo-ram", flags));
 	if (ram->fd < 0)
 		return err_set_key(err, -errno, "memory", "memfd: %s",
 				   strerror(errno));

@@ -236,6 +236,44 @@ static void fd_event_is_readable_from_signal_to_drain(void **state)
 	assert_int_equal(fd, -1);
 }
 
+/* Closes @fd and gets it back afterwards: what comes in between is not it. */
+static void open_without(int fd)
+{
+	int saved = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+	int pair[2];
+	int made;
+
+	close(fd);
+	made = fd_above(open("/dev/null", O_RDWR | O_CLOEXEC));
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(fd_pair_above(pipe2(pair, O_CLOEXEC), pair), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	if (saved >= 0)
+		dup2(saved, fd);
+	assert_true(made > 2 && pair[0] > 2 && pair[1] > 2);
+	assert_true(fcntl(made, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(pair[0], F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	assert_true(readable(pair[0]));
+	fd_close(&saved);
+	fd_close(&made);
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+}
+
+static void L02_no_descriptor_is_a_standard_stream(void **state)
+{
+	int pair[2] = { -1, -1 };
+
+	for (int fd = 0; fd < 3; fd++)
+		open_without(fd);
+	errno = 0;
+	assert_int_equal(fd_above(open("/nowhere/at-all", O_RDONLY)), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(fd_pair_above(-1, pair), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +290,7 @@ int main(void)
 			B13_pread_past_the_end_of_a_shrunk_file_is_an_error),
 		cmocka_unit_test(B14_interrupted_and_short_reads_are_continued),
 		cmocka_unit_test(fd_event_is_readable_from_signal_to_drain),
+		cmocka_unit_test(L02_no_descriptor_is_a_standard_stream),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
