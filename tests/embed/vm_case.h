@@ -49,7 +49,7 @@ const char *sandbox_program(void);
 #define GUEST_RESETS "resets,format=flat" /* by the keyboard's controller */
 #define GUEST_OFF    "off,format=flat"    /* by ACPI */
 #define GUEST_PVPANIC "pvpanic,format=flat"
-#define GUEST_ASKS   "asks,format=flat" /* reads ports 0xe000 and on, then ends */
+#define GUEST_ASKS   "asks,format=flat" /* reads port 0xe000, then ends */
 
 /* A configuration with these keys and values, then NULL; without KVM's
  * descriptor. It must be a good one. */
