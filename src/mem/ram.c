@@ -114,6 +114,7 @@ static int adopt_file(struct ram *ram, const struct ram_source *from, bool zero,
 	struct stat st;
 	int seals;
 
+	ram->backing = RAM_MEMFD; /* what follows is ours to close */
 	ram->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 3);
 	if (ram->fd < 0 || fstat(ram->fd, &st) < 0)
 		return err_set_key(err, -errno, "memory", "memory: %s",
@@ -129,7 +130,6 @@ static int adopt_file(struct ram *ram, const struct ram_source *from, bool zero,
 			      FALLOC_FL_KEEP_SIZE, 0, (off_t)ram->size) < 0)
 		return err_set_key(err, -errno, "memory", "memory: %s",
 				   strerror(errno));
-	ram->backing = RAM_MEMFD;
 	return map(ram, err);
 }
 

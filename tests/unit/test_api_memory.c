@@ -200,12 +200,15 @@ static void ram_can_be_a_memfd_of_the_callers(void **state)
 	int fd = memfd_create("ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	const struct vireo_ram ram = { .size = sizeof(ram), .fd = fd };
 	char text[5] = "";
+	unsigned int open;
 
 	assert_int_equal(ftruncate(fd, 0x80000), 0);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 	assert_int_equal(vireo_config_set_ram(f->cfg, &ram, &f->err), 0);
+	open = one_vm_open_fds();
 	assert_int_equal(vireo_create(&f->vm, f->cfg, &f->err), VIREO_EINVAL);
 	assert_string_equal(f->err.key, "memory"); /* too small */
+	assert_int_equal(one_vm_open_fds(), open);
 	assert_int_equal(ftruncate(fd, 0x100000), 0);
 	assert_int_equal(pwrite(fd, "mine", 4, 0x20000), 4);
 	assert_int_equal(vireo_config_set(f->cfg, "on-reboot", "restart", NULL),

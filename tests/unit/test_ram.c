@@ -225,6 +225,75 @@ static void freezing_other_memory_changes_nothing(void **state)
 	}
 }
 
+/* ---- memory of somebody else's ---- */
+
+/* The number that the next descriptor gets. */
+static int next_fd(int fd)
+{
+	int next = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	assert_true(next >= 0);
+	close(next);
+	return next;
+}
+
+static void a_memfd_that_does_not_do_leaves_nothing_open(void **state)
+{
+	static const struct {
+		off_t size;
+		int seals;
+		bool zero;
+		int result;
+	} rows[] = {
+		{ 4 * MIB - 4096, F_SEAL_SHRINK, false, -EINVAL },
+		{ 4 * MIB, 0, false, -EINVAL },
+		/* it can neither be emptied nor mapped */
+		{ 4 * MIB, F_SEAL_SHRINK | F_SEAL_WRITE, true, -EPERM },
+		{ 4 * MIB, F_SEAL_SHRINK | F_SEAL_WRITE, false, -EPERM },
+	};
+	struct ram ram;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ram_source from = {
+			.fd = memfd_create("ram", MFD_ALLOW_SEALING),
+		};
+		struct err err = { 0 };
+		int next = next_fd(from.fd);
+
+		assert_int_equal(ftruncate(from.fd, rows[i].size), 0);
+		assert_int_equal(fcntl(from.fd, F_ADD_SEALS, rows[i].seals), 0);
+		assert_int_equal(ram_adopt(&ram, 4 * MIB, &from, rows[i].zero,
+					   &err), rows[i].result);
+		assert_string_equal(err.key, "memory");
+		assert_int_equal(ram.fd, -1);
+		assert_null(ram.hva);
+		assert_int_equal(next_fd(from.fd), next);
+		close(from.fd);
+	}
+}
+
+static void a_memfd_is_duplicated_and_its_bytes_stay_or_go(void **state)
+{
+	struct ram_source from = {
+		.fd = memfd_create("ram", MFD_ALLOW_SEALING),
+	};
+	int next = next_fd(from.fd);
+	struct ram ram;
+
+	assert_int_equal(ftruncate(from.fd, 4 * MIB), 0);
+	assert_int_equal(fcntl(from.fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	assert_int_equal(pwrite(from.fd, "mine", 4, MIB), 4);
+	assert_int_equal(ram_adopt(&ram, 4 * MIB, &from, false, NULL), 0);
+	assert_int_equal(ram.fd, next);
+	assert_memory_equal(ram.hva + MIB, "mine", 4);
+	ram_destroy(&ram);
+	assert_int_equal(next_fd(from.fd), next);
+	assert_int_equal(ram_adopt(&ram, 4 * MIB, &from, true, NULL), 0);
+	assert_int_equal(ram.hva[MIB], 0);
+	ram_destroy(&ram);
+	close(from.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +311,9 @@ int main(void)
 			Q28_discarded_pages_leave_the_host_and_read_as_zeroes),
 		cmocka_unit_test(what_went_back_to_the_pool_is_read_without_it),
 		cmocka_unit_test(freezing_other_memory_changes_nothing),
+		cmocka_unit_test(a_memfd_that_does_not_do_leaves_nothing_open),
+		cmocka_unit_test(
+			a_memfd_is_duplicated_and_its_bytes_stay_or_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
