@@ -284,7 +284,8 @@ VIREO_API void vireo_destroy(struct vireo_vm **vm);
 /*
  * Addresses are guest-physical, sizes in bytes. The guest, its devices and
  * these functions use the same memory at once: who needs a consistent view
- * pauses the VM. From vireo_create() on, by any thread, in callbacks too.
+ * pauses the VM. From vireo_create() on, by any thread, in callbacks too. A
+ * range may go over pieces of memory that touch, whosever they are.
  * VIREO_EINVAL: a byte of the range is no memory, and nothing was copied;
  * VIREO_ESTATE: the machine is being built anew, or could not be.
  *

@@ -104,7 +104,7 @@ struct vireo_vm {
 	uint64_t user_space_ns;
 	uint64_t output_ns; /* the last byte of console output */
 	unsigned int restarts;
-	bool tracked, all_dirty; /* board lock: see vireo_memory_track() */
+	bool tracked; /* board lock: see vireo_memory_track() */
 	struct stats total;
 	uint64_t touched; /* bytes of RAM, before we have read there; or 0 */
 };

@@ -80,10 +80,9 @@ int vm_build(struct vireo_vm *vm, struct err *err)
 {
 	int r = build(vm, err);
 
-	if (!r && vm->tracked && board_track(&vm->board) < 0)
+	if (!r && vm->tracked && board_track(&vm->board, true) < 0)
 		r = err_set(err, -ENOMEM, "written pages cannot be noted any "
 			    "more: out of memory");
-	vm->all_dirty = vm->tracked;
 	if (r < 0)
 		vm_unbuild(vm);
 	else

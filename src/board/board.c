@@ -38,9 +38,7 @@ void board_finish(struct board *board)
 	kvm_vm_destroy(&board->kvm);
 	board_unmap_extras(board);
 	ram_destroy(&board->ram);
-	mem_finish(&board->mem);
-	mem_finish(&board->lent);
-	mem_finish(&board->lent_read_only);
+	mem_finish(&board->writable); /* whose notes are all that there are */
 	free(board->cpuid);
 	bus_finish(&board->mmio);
 	bus_finish(&board->pio);
@@ -67,19 +65,11 @@ int board_create_ram(struct board *board, struct err *err)
 			  err);
 }
 
-int board_track(struct board *board)
-{
-	int r = mem_track(&board->mem);
-
-	if (!r)
-		r = mem_track(&board->lent);
-	return r ? r : kvm_vm_log_dirty(&board->kvm);
-}
-
 int board_register_ram(struct board *board, struct err *err)
 {
 	int r = 0;
 
+	board->readable = board->writable = board->mem;
 	for (unsigned int i = 0; i < board->mem.count && !r; i++) {
 		const struct mem_region *m = &board->mem.region[i];
 

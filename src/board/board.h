@@ -38,6 +38,16 @@ struct board_wire {
 
 struct board_msi_set;
 
+/* Pages of the guest's that were written. */
+struct board_dirty {
+	unsigned int regions;
+	struct {
+		uint64_t gpa;
+		uint64_t pages;
+	} region[MEM_MAX_REGIONS]; /* by address */
+	uint64_t *bits; /* owned; of each region, in whole words */
+};
+
 /* Memory of the embedder's that was mapped for it. */
 struct board_map {
 	void *hva;
@@ -69,9 +79,10 @@ struct board {
 	struct kvm_vm kvm;
 	struct kvm_cpuid2 *cpuid; /* what KVM supports here, after the masks */
 	struct ram ram;
-	struct mem mem;
-	struct mem lent; /* the embedder's; no device reaches it */
-	struct mem lent_read_only;
+	/* each of these is a part of the next one */
+	struct mem mem;      /* the RAM: what devices and loaders reach */
+	struct mem writable; /* by the embedder: that, and what he lends */
+	struct mem readable; /* and what he lends that is read-only */
 	struct board_map map[EXTRAS_MAX];
 	struct bus pio;
 	struct bus mmio;
@@ -106,13 +117,21 @@ void board_finish(struct board *board);
 int board_add_device(struct board *board, struct device *dev);
 
 /* The host memory for guest RAM; and, once arch has laid its regions out in
- * board->mem, making them known to KVM. */
+ * board->mem, making them known to KVM and the embedder. */
 int board_create_ram(struct board *board, struct err *err);
 int board_register_ram(struct board *board, struct err *err);
 
-/* Notes from here on which pages are written, by the guest and by us. -ENOMEM,
- * -errno. */
-int board_track(struct board *board);
+/* Notes from here on which pages are written, by the guest and by us; @all: as
+ * if each had been already. -ENOMEM, -errno. */
+int board_track(struct board *board, bool all);
+/* Takes the notes: of what was written since then, or the last time. -EBUSY:
+ * there are none; -ENOMEM; -errno: all pages are noted from here on. */
+int board_take_dirty(struct board *board, struct board_dirty *out);
+/* Calls @fn for each run of pages, by address, and frees what was taken. The
+ * board may be gone. */
+void board_tell_dirty(struct board_dirty *dirty,
+		      void (*fn)(void *ctx, uint64_t gpa, uint64_t length),
+		      void *ctx);
 
 /* The line to interrupt pin @gsi, < BOARD_PINS (wire.c). */
 struct irq board_irq(struct board *board, uint32_t gsi);

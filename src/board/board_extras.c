@@ -34,7 +34,6 @@ static int map_one(struct board *board, struct board_map *map,
 		   const struct extra_memory *m, board_free_fn is_free,
 		   struct err *err)
 {
-	struct mem *mem = m->read_only ? &board->lent_read_only : &board->lent;
 	int r = 0;
 
 	if (!is_free(board, m->gpa, m->size))
@@ -44,7 +43,9 @@ static int map_one(struct board *board, struct board_map *map,
 		r = -errno;
 	map->size = m->fd < 0 || !map->hva ? 0 : m->size;
 	if (!r)
-		r = mem_add(mem, m->gpa, m->size, map->hva);
+		r = mem_add(&board->readable, m->gpa, m->size, map->hva);
+	if (!r && !m->read_only)
+		r = mem_add(&board->writable, m->gpa, m->size, map->hva);
 	if (r < 0)
 		return err_set_key(err, refusal(r), "memory-map",
 				   "memory-map: %#llx bytes at %#llx: %s",

@@ -51,7 +51,14 @@ static inline void dirty_mark(struct dirty *d, uint64_t off, uint64_t len)
 	}
 }
 
-/* Takes 64 pages' bits, the first of which is page 64 * @index. */
+static inline void dirty_mark_all(struct dirty *d)
+{
+	for (uint64_t i = 0; i < dirty_words(d->pages); i++)
+		atomic_store(&d->word[i], UINT64_MAX);
+}
+
+/* Takes 64 pages' bits, the first of which is page 64 * @index; those past
+ * the last page mean nothing. */
 static inline uint64_t dirty_take(struct dirty *d, uint64_t index)
 {
 	return atomic_exchange(&d->word[index], 0);

@@ -2,6 +2,7 @@
 /* See mem.h. Knows nothing of how the host memory was made (ram.c does). */
 #include "mem/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,27 @@ int mem_track(struct mem *m)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+void mem_track_in(struct mem *m, const struct mem *whole)
+{
+	for (unsigned int i = 0; i < m->count; i++) {
+		struct mem_region *r = &m->region[i];
+		const struct mem_region *same = find(whole, r->gpa);
+
+		assert(same && same->hva == r->hva && same->size == r->size);
+		atomic_store(&r->dirty, atomic_load(&same->dirty));
+	}
+}
+
+void mem_mark_all(const struct mem *m)
+{
+	for (unsigned int i = 0; i < m->count; i++) {
+		struct dirty *d = atomic_load(&m->region[i].dirty);
+
+		if (d)
+			dirty_mark_all(d);
+	}
 }
 
 void mem_finish(struct mem *m)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Guest RAM: regions of guest-physical addresses backed by host memory, and
- * the only way to touch them.
+ * Guest memory: regions of guest-physical addresses backed by host memory, and
+ * the only way to touch them. "RAM" is what a table holds; who gets which is
+ * said in board.h.
  *
  * There is no function that takes a guest address without a length, and none
  * that hands out a pointer beyond one region. The regions are fixed between
@@ -17,13 +18,14 @@
 #include "base/err.h"
 #include "mem/dirty.h"
 
-#define MEM_MAX_REGIONS 16
+#define MEM_MAX_REGIONS 32 /* above what a machine has and can be lent */
 
 struct mem_region {
 	uint64_t gpa;  /* page aligned */
 	uint64_t size; /* bytes, page aligned, never 0 */
 	uint8_t *hva;  /* owned by the backing, see ram.h */
-	struct dirty *_Atomic dirty; /* NULL: nobody asks what we write */
+	/* NULL: nobody asks what we write; owned, but see mem_track_in() */
+	struct dirty *_Atomic dirty;
 };
 
 struct mem {
@@ -69,6 +71,11 @@ static inline bool mem_is_tracked(const struct mem *m)
 }
 /* Notes are taken from here on. -ENOMEM. */
 int mem_track(struct mem *m);
+/* What is written through @m is noted in @whole, which has its regions, too,
+ * and is tracked. It keeps the notes: mem_finish() is not for @m then. */
+void mem_track_in(struct mem *m, const struct mem *whole);
+/* As if all had been written, where notes are taken. */
+void mem_mark_all(const struct mem *m);
 /* Accepts a zeroed object. */
 void mem_finish(struct mem *m);
 

@@ -123,6 +123,45 @@ static void a_callers_memory_becomes_the_guests(void **state)
 	free(mine);
 }
 
+static void a_range_crosses_pieces_that_touch(void **state)
+{
+	struct api_case *f = *state;
+	uint8_t *mine = aligned_alloc(4096, 3 * 4096);
+	struct vireo_memory_map m = { .size = sizeof(m), .length = 4096,
+				      .fd = -1 };
+	char text[8192];
+	uint32_t a, b;
+
+	memset(mine, 'a', 3 * 4096);
+	for (unsigned int i = 0; i < 3; i++) {
+		m.gpa = ABOVE + 4096 * i;
+		m.addr = mine + 4096 * (2 - i);
+		m.read_only = i == 2;
+		lend(f, &m);
+	}
+	api_case_create(f);
+	assert_int_equal(vireo_memory_write(f->vm, ABOVE + 4094, "4567", 4), 0);
+	assert_memory_equal(mine + 2 * 4096 + 4094, "45", 2);
+	assert_memory_equal(mine + 4096, "67aa", 4);
+	assert_int_equal(vireo_memory_write(f->vm, ABOVE + 8190, "bbb", 3),
+			 VIREO_EINVAL); /* the last is read-only */
+	assert_int_equal(vireo_memory_fill(f->vm, ABOVE + 4096, 'b', 4097),
+			 VIREO_EINVAL);
+	assert_int_equal(vireo_memory_read(f->vm, ABOVE + 4094, text, 8192), 0);
+	assert_memory_equal(text, "4567aa", 6);
+	assert_memory_equal(text + 4096, "aaaa", 4);
+	assert_int_equal(vireo_memory_checksum(f->vm, ABOVE + 1, 3 * 4096 - 1,
+					       &a), 0);
+	mine[4095] = 'c'; /* the last of all */
+	assert_int_equal(vireo_memory_checksum(f->vm, ABOVE + 1, 3 * 4096 - 1,
+					       &b), 0);
+	assert_int_not_equal(a, b);
+	assert_int_equal(vireo_memory_checksum(f->vm, ABOVE + 1, 3 * 4096, &b),
+			 VIREO_EINVAL);
+	vireo_destroy(&f->vm);
+	free(mine);
+}
+
 static void sixteen_pieces_can_be_lent_but_not_one_over_another(void **state)
 {
 	struct api_case *f = *state;
@@ -390,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(guest_memory_is_read_and_written_with_bounds),
 		T(a_callers_memory_becomes_the_guests),
+		T(a_range_crosses_pieces_that_touch),
 		T(sixteen_pieces_can_be_lent_but_not_one_over_another),
 		T(a_device_inside_lent_memory_is_refused),
 		T(memory_where_something_is_is_refused),

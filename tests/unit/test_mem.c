@@ -212,6 +212,33 @@ static void mem_is_ram_counts_touching_regions_as_one(void **state)
 	assert_true(mem_is_ram(&f->mem, 0, 0));
 }
 
+static void what_is_written_by_a_part_is_noted_in_the_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct mem part = { 0 };
+
+	assert_int_equal(mem_add(&part, B, 0x1000, f->b), 0);
+	assert_int_equal(mem_track(&f->mem), 0);
+	mem_track_in(&part, &f->mem);
+	assert_true(mem_is_tracked(&part));
+	mem_fill(&part, B + 1, 1, 1);
+	assert_int_equal(dirty_take(f->mem.region[0].dirty, 0), 0);
+	assert_int_equal(dirty_take(f->mem.region[1].dirty, 0), 1);
+	mem_mark_all(&part);
+	assert_int_equal(dirty_take(f->mem.region[0].dirty, 0), 0);
+	assert_int_equal(dirty_take(f->mem.region[1].dirty, 0) & 1, 1);
+	mem_finish(&f->mem);
+}
+
+/* Without notes there is nothing to mark. */
+static void to_mark_what_is_not_tracked_does_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	mem_mark_all(&f->mem);
+	assert_false(mem_is_tracked(&f->mem));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +262,12 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(
 			mem_is_ram_counts_touching_regions_as_one, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_written_by_a_part_is_noted_in_the_whole, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			to_mark_what_is_not_tracked_does_nothing, set_up,
 			tear_down),
 	};
 

@@ -259,8 +259,7 @@ static bool meets(const struct mem *mem, uint64_t gpa, uint64_t size)
 
 bool arch_is_free(const struct board *board, uint64_t gpa, uint64_t size)
 {
-	if (meets(&board->mem, gpa, size) || meets(&board->lent, gpa, size) ||
-	    meets(&board->lent_read_only, gpa, size))
+	if (meets(&board->readable, gpa, size))
 		return false;
 	return gpa >= LAYOUT_HOLE_END ||
 	       (gpa >= LAYOUT_FREE && size <= LAYOUT_FREE_END - gpa &&
