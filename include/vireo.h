@@ -314,7 +314,8 @@ VIREO_API int vireo_memory_write(struct vireo_vm *vm, uint64_t gpa,
 VIREO_API int vireo_memory_fill(struct vireo_vm *vm, uint64_t gpa,
 				uint8_t byte, uint64_t len);
 /* A CRC-32C, to tell whether memory has changed: it finds accidents,
- * not a guest that wants to deceive. */
+ * not a guest that wants to deceive. VIREO_ESTATE, too: the machine was built
+ * anew meanwhile. */
 VIREO_API int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa,
 				    uint64_t len, uint32_t *sum);
 

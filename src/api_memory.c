@@ -69,26 +69,45 @@ int vireo_memory_fill(struct vireo_vm *vm, uint64_t gpa, uint8_t byte,
 					    len));
 }
 
+/* Reads memory of that machine and no other. */
+static int read_of(struct vireo_vm *vm, unsigned int machine, uint64_t gpa,
+		   void *buf, size_t len)
+{
+	int r = begin(vm);
+
+	if (r < 0)
+		return r;
+	if (vm->board.machine == machine)
+		return end(vm, mem_read(&vm->board.readable, buf, gpa, len));
+	end(vm, 0);
+	return VIREO_ESTATE;
+}
+
+/* It may take seconds: between two chunks a reset has its turn. */
 int vireo_memory_checksum(struct vireo_vm *vm, uint64_t gpa, uint64_t len,
 			  uint32_t *sum)
 {
+	int r = sum ? begin(vm) : VIREO_EINVAL;
+	unsigned int machine;
 	uint8_t chunk[CHUNK];
 	uint32_t crc = 0;
 
-	if (!sum)
-		return VIREO_EINVAL;
-	while (len) {
+	if (r < 0)
+		return r;
+	machine = vm->board.machine;
+	r = end(vm, mem_is_ram(&vm->board.readable, gpa, len) ? 0 : -1);
+	while (len && !r) {
 		size_t part = (size_t)min_u64(len, sizeof(chunk));
-		int r = vireo_memory_read(vm, gpa, chunk, part);
 
-		if (r < 0)
-			return r;
-		crc = crc32c(crc, chunk, part);
+		r = read_of(vm, machine, gpa, chunk, part);
+		if (!r)
+			crc = crc32c(crc, chunk, part);
 		gpa += part;
 		len -= part;
 	}
-	*sum = crc;
-	return 0;
+	if (!r)
+		*sum = crc;
+	return r;
 }
 
 /* ---- dirty pages ---- */

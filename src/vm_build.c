@@ -17,7 +17,7 @@ static int build(struct vireo_vm *vm, struct err *err)
 
 	b->cfg = vm->cfg;
 	b->extras = vm->extras;
-	b->again = vm->restarts > 0;
+	b->machine = vm->restarts + 1;
 	b->log = &vm->log;
 	b->console = vm->console;
 	b->cols = vm->cols;

@@ -60,7 +60,7 @@ int board_create_ram(struct board *board, struct err *err)
 {
 	if (board->extras && board->extras->has_ram)
 		return ram_adopt(&board->ram, board->cfg->memory,
-				 &board->extras->ram, board->again, err);
+				 &board->extras->ram, board->machine > 1, err);
 	return ram_create(&board->ram, board->cfg->memory, board->cfg->backing,
 			  err);
 }

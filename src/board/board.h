@@ -58,7 +58,7 @@ struct board {
 	/* given, not owned */
 	const struct config *cfg;
 	const struct extras *extras; /* may be NULL */
-	bool again; /* the VM has had a machine before */
+	unsigned int machine; /* which of the VM's it is, from 1 */
 	const struct log *log;
 	struct machine_signal signal;
 	struct char_dev *const *console; /* of each of cfg's consoles */

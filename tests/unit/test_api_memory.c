@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -231,6 +233,75 @@ static void memory_where_something_is_is_refused(void **state)
 	free(mine);
 }
 
+/* ---- checksums over a reset ---- */
+
+struct summer {
+	struct vireo_vm *vm;
+	pthread_barrier_t begun;
+	atomic_bool over;
+	uint32_t first;
+	uint32_t other[2];
+	unsigned int others; /* that were not the first one; up to 2 */
+	int trouble;
+};
+
+static void note_sum(struct summer *s, uint32_t sum)
+{
+	if (sum == s->first || (s->others && sum == s->other[0]))
+		return;
+	if (s->others < 2)
+		s->other[s->others++] = sum;
+}
+
+static void *sum_up(void *arg)
+{
+	struct summer *s = arg;
+
+	pthread_barrier_wait(&s->begun);
+	while (!atomic_load(&s->over)) {
+		uint32_t sum;
+		int r = vireo_memory_checksum(s->vm, 0, 0x100000, &sum);
+
+		if (!r)
+			note_sum(s, sum);
+		else if (r != VIREO_ESTATE)
+			s->trouble = r;
+	}
+	return NULL;
+}
+
+static void a_checksum_is_of_one_machine(void **state)
+{
+	struct api_case *f = *state;
+	struct summer s = { 0 };
+	pthread_t thread;
+	uint32_t last;
+
+	assert_int_equal(vireo_config_set(f->cfg, "on-reboot", "restart", NULL),
+			 0);
+	one_vm_reset(0);
+	fake.boot = 2;
+	one_vm_power_off(0);
+	api_case_create(f);
+	s.vm = f->vm;
+	assert_int_equal(vireo_memory_fill(f->vm, 0x10000, 0xff, 0xf0000), 0);
+	assert_int_equal(vireo_memory_checksum(f->vm, 0, 0x100000, &s.first),
+			 0);
+	pthread_barrier_init(&s.begun, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, sum_up, &s), 0);
+	pthread_barrier_wait(&s.begun);
+	assert_int_equal(vireo_start(f->vm, &f->err), 0);
+	assert_int_equal(vireo_wait(f->vm, 10000, &f->end), 0);
+	atomic_store(&s.over, true);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&s.begun);
+	assert_int_equal(vireo_memory_checksum(f->vm, 0, 0x100000, &last), 0);
+	assert_int_not_equal(last, s.first);
+	note_sum(&s, last);
+	assert_int_equal(s.others, 1);
+	assert_int_equal(s.trouble, 0);
+}
+
 /* ---- RAM of the caller's ---- */
 
 static void ram_can_be_a_memfd_of_the_callers(void **state)
@@ -433,6 +504,7 @@ int main(void)
 		T(sixteen_pieces_can_be_lent_but_not_one_over_another),
 		T(a_device_inside_lent_memory_is_refused),
 		T(memory_where_something_is_is_refused),
+		T(a_checksum_is_of_one_machine),
 		T(ram_can_be_a_memfd_of_the_callers),
 		T(ram_can_be_allocated_by_the_caller),
 		T(pages_that_are_written_are_listed_once),
