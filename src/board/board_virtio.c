@@ -386,12 +386,17 @@ static int add_custom(struct board *board, unsigned int i,
 	const struct extra_virtio *x = &board->extras->virtio[i];
 	struct custom_virtio_config cfg = x->cfg;
 	struct virtio_host host = host_for(board, x->name);
+	struct virtio *v;
 	int r;
 
 	cfg.space = x->space;
 	host.loop = board->custom_loop[i];
-	r = custom_virtio_create(&board->custom[i], &cfg, &host, err);
-	return r ? r : attach(board, board->custom[i], err);
+	r = custom_virtio_create(&v, &cfg, &host, err);
+	if (!r)
+		r = attach(board, v, err);
+	if (!r)
+		board->custom[i] = v;
+	return r;
 }
 
 int board_add_virtio(struct board *board, board_attach_fn attach,

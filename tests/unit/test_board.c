@@ -325,6 +325,45 @@ static void board_streams_share_a_device_and_consoles_do_not(void **state)
 		assert_null(f->console[i].listener.writable);
 }
 
+static void no_request(void *ctx, struct vireo_request *request)
+{
+}
+
+/* Takes the first one, as attach_pci() does. */
+static int attach_one(struct board *board, struct virtio *v, struct err *err)
+{
+	if (board->terminal) {
+		virtio_destroy(v);
+		return err_set(err, -ENOSPC, "no place");
+	}
+	board->terminal = v;
+	return 0;
+}
+
+static void board_forgets_a_callers_device_that_finds_no_place(void **state)
+{
+	static struct extras extras = { .virtios = 2 };
+	struct fixture *f = *state;
+	struct virtio *first;
+
+	for (unsigned int i = 0; i < extras.virtios; i++)
+		extras.virtio[i] = (struct extra_virtio){
+			.name = "mine",
+			.cfg = { .type = 42, .queues = 1, .queue_size = 16,
+				 .ops = { .request = no_request } },
+		};
+	assert_int_equal(board_init(&f->board, &f->kvm, NULL), 0);
+	assert_int_equal(loop_create(&f->loop, NULL), 0);
+	f->board.loop = f->loop;
+	f->board.extras = &extras;
+	assert_int_equal(board_add_virtio(&f->board, attach_one, NULL),
+			 -ENOSPC);
+	first = f->board.terminal;
+	assert_ptr_equal(f->board.custom[0], first);
+	assert_null(f->board.custom[1]);
+	virtio_destroy(first);
+}
+
 /* ---- interrupts ---- */
 
 static void wire_of_a_full_irqchip_is_a_kvm_line(void **state)
@@ -456,6 +495,7 @@ int main(void)
 		BOARD_TEST(board_testdev_is_there_only_when_wanted),
 		BOARD_TEST(board_serial_leaves_the_input_to_a_virtio_console),
 		BOARD_TEST(board_streams_share_a_device_and_consoles_do_not),
+		BOARD_TEST(board_forgets_a_callers_device_that_finds_no_place),
 		BOARD_TEST(wire_of_a_full_irqchip_is_a_kvm_line),
 		BOARD_TEST(wire_of_a_split_irqchip_becomes_a_message),
 		BOARD_TEST(wire_level_pins_tell_kvm_their_route),
