@@ -459,7 +459,8 @@ VIREO_API int vireo_config_add_irq_fd(struct vireo_config *cfg,
 				      struct vireo_error *err);
 
 /* The level of an interrupt line that no device of the machine's and no
- * descriptor has. Any thread. VIREO_EINVAL, VIREO_ESTATE. */
+ * descriptor has; 0 in a machine that is new. Any thread. VIREO_EINVAL: it is
+ * not yours; VIREO_ESTATE: the machine is being built anew, or could not be. */
 VIREO_API int vireo_irq_set(struct vireo_vm *vm, unsigned int line,
 			    bool level);
 
@@ -514,8 +515,10 @@ VIREO_API int vireo_config_add_virtio(struct vireo_config *cfg,
 				      const struct vireo_virtio *device,
 				      struct vireo_error *err);
 
-/* Changes a part of the configuration space and tells the driver. Any thread.
- * VIREO_EINVAL: no such device, or part. */
+/* Changes a part of the configuration space and tells the driver. It stays so
+ * over resets, of the machine too; in the callback reset it is there for the
+ * driver that comes. Any thread. VIREO_EINVAL: no such device, or part;
+ * VIREO_ESTATE: the machine could not be built anew. */
 VIREO_API int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device,
 				      uint32_t off, const void *bytes,
 				      uint32_t len);

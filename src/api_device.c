@@ -209,14 +209,27 @@ int vireo_config_add_virtio(struct vireo_config *cfg,
 		.queues = device->queues,
 		.queue_size = device->queue_size ? device->queue_size
 						 : QUEUE_SIZE,
-		.space_size = (uint32_t)device->config_size,
 		.ops = { device->config_write, device->ready, device->request,
 			 device->reset, device->ctx },
 	};
 	copy_name(v.name, device->name);
+	v.space_size = (uint32_t)device->config_size;
 	if (device->config_size)
 		memcpy(v.space, device->config, device->config_size);
 	return result(extras_add_virtio(x, &v, &why), err, &why);
+}
+
+/* -EINVAL; -EAGAIN: the machine is being built; -EBUSY: it could not be. */
+static int set_space_now(struct vireo_vm *vm, unsigned int device, uint32_t off,
+			 const void *bytes, uint32_t len)
+{
+	int r;
+
+	if (!vm_take_machine(vm))
+		return vm_has_ended(vm) ? -EBUSY : -EAGAIN;
+	r = custom_virtio_set_space(vm->board.custom[device], off, bytes, len);
+	vm_give_machine(vm);
+	return r;
 }
 
 int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device,
@@ -226,15 +239,17 @@ int vireo_virtio_set_config(struct vireo_vm *vm, unsigned int device,
 
 	if (r < 0)
 		return r;
-	if (!bytes || device >= EXTRAS_MAX)
+	if (!bytes || !vm->extras || device >= vm->extras->virtios)
 		return VIREO_EINVAL;
-	if (!vm_take_machine(vm))
-		return VIREO_ESTATE;
-	r = vm->board.custom[device] ?
-		custom_virtio_set_space(vm->board.custom[device], off, bytes,
-					len) : -EINVAL;
-	vm_give_machine(vm);
-	return r < 0 ? VIREO_EINVAL : 0;
+	r = set_space_now(vm, device, off, bytes, len);
+	if (r == -EAGAIN) {
+		/* For the driver to come; and one that is there by now. */
+		r = custom_desk_set_space(vm->extras->virtio[device].cfg.desk,
+					  off, bytes, len);
+		if (r == 0)
+			set_space_now(vm, device, off, bytes, len);
+	}
+	return r < 0 ? api_code(r) : 0;
 }
 
 unsigned int vireo_request_queue(const struct vireo_request *request)

@@ -384,14 +384,12 @@ static int add_custom(struct board *board, unsigned int i,
 		      board_attach_fn attach, struct err *err)
 {
 	const struct extra_virtio *x = &board->extras->virtio[i];
-	struct custom_virtio_config cfg = x->cfg;
 	struct virtio_host host = host_for(board, x->name);
 	struct virtio *v;
 	int r;
 
-	cfg.space = x->space;
 	host.loop = board->custom_loop[i];
-	r = custom_virtio_create(&v, &cfg, &host, err);
+	r = custom_virtio_create(&v, &x->cfg, &host, err);
 	if (!r)
 		r = attach(board, v, err);
 	if (!r)

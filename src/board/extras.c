@@ -55,8 +55,10 @@ int extras_add_device(struct extras *x, const struct extra_device *d,
 	return 0;
 }
 
-static const char *virtio_trouble(const struct custom_virtio_config *cfg)
+static const char *virtio_trouble(const struct extra_virtio *v)
 {
+	const struct custom_virtio_config *cfg = &v->cfg;
+
 	if (cfg->type < 1 || cfg->type > 63)
 		return "its type is not within 1 to 63";
 	if (cfg->features & ~CUSTOM_VIRTIO_FEATURES)
@@ -65,7 +67,7 @@ static const char *virtio_trouble(const struct custom_virtio_config *cfg)
 		return "it has not 1 to 64 queues";
 	if (!is_pow2(cfg->queue_size) || cfg->queue_size > QUEUE_SIZE_MAX)
 		return "its queue size is no power of two up to 1024";
-	if (cfg->space_size > CUSTOM_VIRTIO_CONFIG_MAX)
+	if (v->space_size > CUSTOM_VIRTIO_CONFIG_MAX)
 		return "its configuration space is above 1024 bytes";
 	return cfg->ops.request ? NULL : "it has no function for requests";
 }
@@ -73,7 +75,7 @@ static const char *virtio_trouble(const struct custom_virtio_config *cfg)
 int extras_add_virtio(struct extras *x, const struct extra_virtio *v,
 		      struct err *err)
 {
-	const char *trouble = virtio_trouble(&v->cfg);
+	const char *trouble = virtio_trouble(v);
 
 	if (bad_name(v->name))
 		return bad(err, "virtio", "a name has 1 to 31 bytes");
@@ -205,6 +207,19 @@ static int own_all(struct extras *x)
 	return r;
 }
 
+/* What outlives a machine and its devices. */
+static int make_desks(struct extras *x)
+{
+	for (unsigned int i = 0; i < x->virtios; i++) {
+		struct extra_virtio *v = &x->virtio[i];
+
+		v->cfg.desk = custom_desk_create(v->space, v->space_size);
+		if (!v->cfg.desk)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int extras_copy(struct extras **out, const struct extras *x)
 {
 	struct extras *copy;
@@ -218,6 +233,8 @@ int extras_copy(struct extras **out, const struct extras *x)
 		return -ENOMEM;
 	*copy = *x;
 	r = own_all(copy);
+	if (!r)
+		r = make_desks(copy);
 	if (r < 0) {
 		extras_destroy(copy);
 		return r;
@@ -236,6 +253,8 @@ void extras_destroy(struct extras *x)
 		fd_close(&x->irq[i].fd);
 	for (unsigned int i = 0; i < x->memories; i++)
 		fd_close(&x->memory[i].fd);
+	for (unsigned int i = 0; i < x->virtios; i++)
+		custom_desk_destroy(x->virtio[i].cfg.desk);
 	if (x->has_ram)
 		fd_close(&x->ram.fd);
 	free(x);

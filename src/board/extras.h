@@ -29,8 +29,9 @@ struct extra_device {
 
 struct extra_virtio {
 	char name[EXTRAS_NAME_MAX + 1];
-	struct custom_virtio_config cfg; /* its space is the one below */
+	struct custom_virtio_config cfg; /* owns its desk, in a VM's copy */
 	uint8_t space[CUSTOM_VIRTIO_CONFIG_MAX];
+	uint32_t space_size;
 };
 
 struct extra_doorbell {

@@ -18,6 +18,7 @@
 #define PLACE	 0xe0200000u
 #define CALLS_AT 0x8000u
 #define PORT	 0x510
+#define VIRTIO_MMIO 0xfeb00000u
 
 struct fixture {
 	struct api_case a;
@@ -299,6 +300,57 @@ static void L05_a_machine_that_is_being_built_is_not_there(void **state)
 		assert_int_equal(f->code[i], VIREO_ESTATE);
 }
 
+/* ---- a virtio device ---- */
+
+static void no_request(void *ctx, struct vireo_request *request)
+{
+	vireo_request_done(request, 0);
+}
+
+static void on_virtio_reset(void *ctx)
+{
+	struct fixture *f = ctx;
+
+	f->resets++;
+	if (f->a.vm)
+		f->code[0] = vireo_virtio_set_config(f->a.vm, 0, 1, "B", 1);
+}
+
+static void a_configuration_space_stays_over_a_reset(void **state)
+{
+	struct fixture *f = *state;
+	const struct vireo_virtio v = {
+		.size = sizeof(v), .name = "mine", .type = 42, .queues = 1,
+		.config = "abcd", .config_size = 4, .request = no_request,
+		.reset = on_virtio_reset, .ctx = f,
+	};
+	uint8_t first[4] = { 0 }, second[4] = { 0 };
+
+	assert_int_equal(vireo_config_add_virtio(f->a.cfg, &v, NULL), 0);
+	assert_int_equal(vireo_config_set(f->a.cfg, "transport", "mmio", NULL),
+			 0);
+	assert_int_equal(vireo_config_set(f->a.cfg, "on-reboot", "restart",
+					  NULL), 0);
+	fake_mmio(0, VIRTIO_MMIO + 0x100, 4, NULL, first);
+	one_vm_reset(0);
+	fake.boot = 2;
+	fake_mmio(0, VIRTIO_MMIO + 0x100, 4, NULL, second);
+	one_vm_power_off(0);
+	api_case_create(&f->a);
+	f->code[0] = 99;
+	assert_int_equal(vireo_virtio_set_config(f->a.vm, 0, 0, "A", 1), 0);
+	assert_int_equal(vireo_virtio_set_config(f->a.vm, 0, 3, "xx", 2),
+			 VIREO_EINVAL);
+	assert_int_equal(vireo_virtio_set_config(f->a.vm, 1, 0, "x", 1),
+			 VIREO_EINVAL);
+	assert_int_equal(vireo_start(f->a.vm, &f->a.err), 0);
+	assert_int_equal(vireo_wait(f->a.vm, 10000, &f->a.end), 0);
+	assert_int_equal(f->a.end.reason, VIREO_POWER_OFF);
+	assert_int_equal(f->code[0], 0);
+	assert_memory_equal(first, "Abcd", 4);
+	assert_memory_equal(second, "ABcd", 4);
+}
+
 /* ---- interrupts and doorbells ---- */
 
 static void lines_of_the_machine_are_not_the_callers(void **state)
@@ -472,6 +524,7 @@ int main(void)
 		T(places_that_are_taken_are_refused_by_create),
 		T(L05_callbacks_may_call_and_what_waits_refuses),
 		T(L05_a_machine_that_is_being_built_is_not_there),
+		T(a_configuration_space_stays_over_a_reset),
 		T(lines_of_the_machine_are_not_the_callers),
 		T(an_irqfd_takes_a_line_for_itself),
 		T(doorbells_are_kvms),

@@ -342,26 +342,30 @@ static int attach_one(struct board *board, struct virtio *v, struct err *err)
 
 static void board_forgets_a_callers_device_that_finds_no_place(void **state)
 {
-	static struct extras extras = { .virtios = 2 };
+	const struct extra_virtio mine = {
+		.name = "mine",
+		.cfg = { .type = 42, .queues = 1, .queue_size = 16,
+			 .ops = { .request = no_request } },
+	};
 	struct fixture *f = *state;
+	struct extras given = { .virtios = 0 };
+	struct extras *extras;
 	struct virtio *first;
 
-	for (unsigned int i = 0; i < extras.virtios; i++)
-		extras.virtio[i] = (struct extra_virtio){
-			.name = "mine",
-			.cfg = { .type = 42, .queues = 1, .queue_size = 16,
-				 .ops = { .request = no_request } },
-		};
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(extras_add_virtio(&given, &mine, NULL), i);
+	assert_int_equal(extras_copy(&extras, &given), 0);
 	assert_int_equal(board_init(&f->board, &f->kvm, NULL), 0);
 	assert_int_equal(loop_create(&f->loop, NULL), 0);
 	f->board.loop = f->loop;
-	f->board.extras = &extras;
+	f->board.extras = extras;
 	assert_int_equal(board_add_virtio(&f->board, attach_one, NULL),
 			 -ENOSPC);
 	first = f->board.terminal;
 	assert_ptr_equal(f->board.custom[0], first);
 	assert_null(f->board.custom[1]);
 	virtio_destroy(first);
+	extras_destroy(extras);
 }
 
 /* ---- interrupts ---- */

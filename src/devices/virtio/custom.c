@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * See custom.h. Requests live in a desk that outlives the device while any of
+ * See custom.h. Requests live in a desk that outlives its holder while any of
  * them is out: whoever holds one may ask it about a device that is long gone.
  *
  * The desk's lock is held while a request's bytes are copied, so that guest RAM
@@ -18,7 +18,8 @@
 #include "base/fd.h"
 #include "base/num.h"
 
-/* A driver that resets its device again and again leaves requests behind. */
+/* A driver that resets its device, or the machine, again and again leaves
+ * requests behind. */
 #define VOIDS_MAX 4096u
 
 enum place {
@@ -29,11 +30,15 @@ enum place {
 	PLACES = VOID,
 };
 
-struct desk {
+struct custom_desk {
 	pid_t process; /* whose it is: a child of fork() has no guest RAM */
+	pthread_mutex_t space_lock; /* guards the next one; taken last */
+	uint8_t space[CUSTOM_VIRTIO_CONFIG_MAX];
+	uint32_t space_size;
+
 	pthread_mutex_t lock; /* guards what follows, and all requests */
-	unsigned int users;   /* requests that exist, and the device */
-	int wake_fd;          /* owned by the device; -1: it is gone */
+	unsigned int users;   /* requests that exist, and the holder */
+	int wake_fd;          /* owned by the device; -1: there is none */
 	bool serving;         /* the loop's thread is about to look */
 	unsigned int voids;   /* requests at that place */
 	struct {
@@ -42,7 +47,7 @@ struct desk {
 };
 
 struct vireo_request {
-	struct desk *desk;
+	struct custom_desk *desk;
 	enum place place;
 	unsigned int queue;
 	uint32_t written;
@@ -54,10 +59,9 @@ struct custom_virtio {
 	struct virtio v;
 	struct virtio_ops type; /* v.ops */
 	struct custom_virtio_ops ops;
-	struct desk *desk;
+	struct custom_desk *desk; /* not owned */
 	struct loop_source *wake; /* from start to stop */
 	int wake_fd;              /* owned */
-	uint8_t space[CUSTOM_VIRTIO_CONFIG_MAX];
 };
 
 static struct custom_virtio *of(struct virtio *v)
@@ -67,33 +71,57 @@ static struct custom_virtio *of(struct virtio *v)
 
 /* ---- the desk ---- */
 
-static struct desk *desk_create(void)
+struct custom_desk *custom_desk_create(const void *space, uint32_t size)
 {
-	struct desk *desk = calloc(1, sizeof(*desk));
+	struct custom_desk *desk = calloc(1, sizeof(*desk));
 
 	if (!desk)
 		return NULL;
 	pthread_mutex_init(&desk->lock, NULL);
+	pthread_mutex_init(&desk->space_lock, NULL);
 	desk->process = getpid();
 	desk->users = 1;
 	desk->wake_fd = -1;
+	desk->space_size = size;
+	if (size)
+		memcpy(desk->space, space, size);
 	return desk;
 }
 
 /* Lock held; it is not any more. */
-static void desk_leave(struct desk *desk)
+static void desk_leave(struct custom_desk *desk)
 {
 	bool last = --desk->users == 0;
 
 	pthread_mutex_unlock(&desk->lock);
 	if (!last)
 		return;
+	pthread_mutex_destroy(&desk->space_lock);
 	pthread_mutex_destroy(&desk->lock);
 	free(desk);
 }
 
+void custom_desk_destroy(struct custom_desk *desk)
+{
+	if (!desk)
+		return;
+	pthread_mutex_lock(&desk->lock);
+	desk_leave(desk);
+}
+
+int custom_desk_set_space(struct custom_desk *desk, uint32_t off,
+			  const void *bytes, uint32_t len)
+{
+	if (!range_ok(off, len, desk->space_size))
+		return -EINVAL;
+	pthread_mutex_lock(&desk->space_lock);
+	memcpy(desk->space + off, bytes, len);
+	pthread_mutex_unlock(&desk->space_lock);
+	return 0;
+}
+
 /* Lock held, here and below. */
-static void list_add(struct desk *desk, struct vireo_request *rq,
+static void list_add(struct custom_desk *desk, struct vireo_request *rq,
 		     enum place place)
 {
 	rq->place = place;
@@ -106,7 +134,7 @@ static void list_add(struct desk *desk, struct vireo_request *rq,
 	desk->list[place].last = rq;
 }
 
-static void list_remove(struct desk *desk, struct vireo_request *rq)
+static void list_remove(struct custom_desk *desk, struct vireo_request *rq)
 {
 	if (rq->prev)
 		rq->prev->next = rq->next;
@@ -119,8 +147,8 @@ static void list_remove(struct desk *desk, struct vireo_request *rq)
 }
 
 /* The first of @queue (-1: of any) that is at @place, or NULL; taken off. */
-static struct vireo_request *list_take(struct desk *desk, enum place place,
-				       int queue)
+static struct vireo_request *list_take(struct custom_desk *desk,
+				       enum place place, int queue)
 {
 	struct vireo_request *rq = desk->list[place].first;
 
@@ -131,7 +159,7 @@ static struct vireo_request *list_take(struct desk *desk, enum place place,
 	return rq;
 }
 
-static struct vireo_request *request_create(struct desk *desk,
+static struct vireo_request *request_create(struct custom_desk *desk,
 					    unsigned int queue,
 					    const struct chain *chain)
 {
@@ -163,7 +191,7 @@ static uint64_t collect(struct custom_virtio *c, int queue)
 			   rq->written);
 		queues |= UINT64_C(1) << rq->queue;
 		free(rq);
-		c->desk->users--; /* the device is one: not the last */
+		c->desk->users--; /* the holder is one: not the last */
 	}
 	return queues;
 }
@@ -332,11 +360,13 @@ static void stop_queue(struct virtio *v, unsigned int n)
 
 static uint64_t config_read(struct virtio *v, uint32_t off, unsigned int len)
 {
-	const struct custom_virtio *c = of(v);
+	struct custom_desk *desk = of(v)->desk;
 	uint64_t value = 0;
 
+	pthread_mutex_lock(&desk->space_lock);
 	for (unsigned int i = len; i; i--)
-		value = value << 8 | c->space[off + i - 1];
+		value = value << 8 | desk->space[off + i - 1];
+	pthread_mutex_unlock(&desk->space_lock);
 	return value;
 }
 
@@ -357,7 +387,7 @@ static void destroy(struct virtio *v)
 	virtio_finish(v);
 	pthread_mutex_lock(&c->desk->lock);
 	c->desk->wake_fd = -1;
-	desk_leave(c->desk);
+	pthread_mutex_unlock(&c->desk->lock);
 	fd_close(&c->wake_fd);
 	free(c);
 }
@@ -384,22 +414,20 @@ int custom_virtio_create(struct virtio **out,
 	if (!c)
 		return err_set(err, -ENOMEM, "%s: out of memory", host->id);
 	c->wake_fd = fd_event_create();
-	c->desk = desk_create();
-	if (c->wake_fd < 0 || !c->desk) {
-		fd_close(&c->wake_fd);
-		free(c->desk);
+	if (c->wake_fd < 0) {
 		free(c);
-		return err_set(err, -EMFILE,
-			       "%s: out of memory or descriptors", host->id);
+		return err_set(err, -EMFILE, "%s: out of descriptors",
+			       host->id);
 	}
+	c->desk = cfg->desk;
+	pthread_mutex_lock(&c->desk->lock);
 	c->desk->wake_fd = c->wake_fd;
+	pthread_mutex_unlock(&c->desk->lock);
 	c->ops = cfg->ops;
 	c->type = custom_type;
 	c->type.type = (enum virtio_type)cfg->type;
 	c->type.queue_size = (uint16_t)cfg->queue_size;
-	if (cfg->space_size)
-		memcpy(c->space, cfg->space, cfg->space_size);
-	virtio_init(&c->v, &c->type, host, cfg->queues, cfg->space_size,
+	virtio_init(&c->v, &c->type, host, cfg->queues, c->desk->space_size,
 		    cfg->features & CUSTOM_VIRTIO_FEATURES);
 	if (c->ops.reset)
 		c->ops.reset(c->ops.ctx);
@@ -413,7 +441,7 @@ int custom_virtio_set_space(struct virtio *v, uint32_t off, const void *bytes,
 	if (!range_ok(off, len, v->config_size))
 		return -EINVAL;
 	virtio_config_begin(v);
-	memcpy(of(v)->space + off, bytes, len);
+	custom_desk_set_space(of(v)->desk, off, bytes, len);
 	virtio_config_end(v, true);
 	return 0;
 }
@@ -470,7 +498,7 @@ int custom_request_write(struct vireo_request *rq, uint64_t off,
 
 void custom_request_done(struct vireo_request *rq, uint64_t written)
 {
-	struct desk *desk = rq->desk;
+	struct custom_desk *desk = rq->desk;
 
 	if (is_inherited(rq))
 		return;

@@ -5,6 +5,9 @@
  * done, from any thread. Requests that are out when the device stops become
  * void: they can be neither read nor written any more, and are to be given back
  * all the same. After a pause they are handed out again.
+ *
+ * Machines come and go at a guest's resets, each with a device of its own: what
+ * stays is the desk.
  */
 #ifndef VIREO_DEVICES_VIRTIO_CUSTOM_H
 #define VIREO_DEVICES_VIRTIO_CUSTOM_H
@@ -19,6 +22,7 @@
 #define CUSTOM_VIRTIO_FEATURES (~(UINT64_C(0x3ffffff) << 24))
 #define CUSTOM_VIRTIO_CONFIG_MAX 1024u /* bytes */
 
+struct custom_desk;
 struct vireo_request;
 
 struct custom_virtio_ops {
@@ -39,17 +43,26 @@ struct custom_virtio_config {
 	uint64_t features;
 	unsigned int queues;     /* 1 to VIRTIO_MAX_QUEUES */
 	unsigned int queue_size; /* a power of two, at most QUEUE_SIZE_MAX */
-	const void *space;       /* configuration space; copied */
-	uint32_t space_size;
 	struct custom_virtio_ops ops;
+	struct custom_desk *desk; /* not owned; has one device at a time */
 };
+
+/* A desk with this configuration space, of CUSTOM_VIRTIO_CONFIG_MAX bytes at
+ * most; copied. NULL: out of memory. */
+struct custom_desk *custom_desk_create(const void *space, uint32_t size);
+/* After its device's end; requests that are still out keep what they need. NULL
+ * is accepted. */
+void custom_desk_destroy(struct custom_desk *desk);
+/* Changes the configuration space, and tells nobody: for when there is no
+ * device. -EINVAL: there is no such part. Any thread. */
+int custom_desk_set_space(struct custom_desk *desk, uint32_t off,
+			  const void *bytes, uint32_t len);
 
 int custom_virtio_create(struct virtio **out,
 			 const struct custom_virtio_config *cfg,
 			 const struct virtio_host *host, struct err *err);
 
-/* Changes the configuration space and tells the driver. -EINVAL: there is no
- * such part. Any thread. */
+/* The same of a device that is there, and tells its driver. */
 int custom_virtio_set_space(struct virtio *v, uint32_t off, const void *bytes,
 			    uint32_t len);
 
