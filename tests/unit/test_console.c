@@ -283,24 +283,44 @@ static void DC05_emergency_writes_have_a_rate(void **state)
 	assert_true(t->chr[0].out_len >= 1000);
 }
 
-static void T21_each_queue_can_be_reset_alone(void **state)
+static void set_paused(struct console_case *t, bool on)
 {
-	struct console_case *t = *state;
+	pthread_mutex_lock(&t->front.lock);
+	if (on)
+		virtio_pause(t->v);
+	else
+		virtio_resume(t->v);
+	pthread_mutex_unlock(&t->front.lock);
+}
 
+static void reset_output(struct console_case *t, bool paused)
+{
 	console_case_stop(t);
 	console_case_start(t, VIRTIO_F_RING_RESET);
 	t->chr[0].full = true;
 	t->chr[0].room = 1;
 	memcpy(console_page(t, TX), "abc", 3);
 	console_post(t, TX, 3, false);
+	set_paused(t, paused);
 	front_set(&t->front, VREG_QUEUE_SEL, TX);
 	front_set(&t->front, VREG_QUEUE_RESET, 1);
 	driver_ring_reset(&t->ring[TX]);
 	assert_true(front_queue(&t->front, TX, &t->ring[TX].params));
+	set_paused(t, false);
 	fake_char_room(&t->chr[0], 100);
 	console_post(t, TX, 3, false);
 	assert_int_equal(console_done(t, TX), 0);
 	assert_memory_equal(t->chr[0].out, "aabc", 4);
+}
+
+static void T21_each_queue_can_be_reset_alone(void **state)
+{
+	reset_output(*state, false);
+}
+
+static void T21_each_queue_can_be_reset_in_a_pause(void **state)
+{
+	reset_output(*state, true);
 }
 
 static void bad_configurations_are_refused_with_a_sentence(void **state)
@@ -373,6 +393,7 @@ int main(void)
 		TB(DC05_emergency_write_works_before_the_driver),
 		TB(DC05_emergency_writes_have_a_rate),
 		T1(T21_each_queue_can_be_reset_alone),
+		T1(T21_each_queue_can_be_reset_in_a_pause),
 		TB(bad_configurations_are_refused_with_a_sentence),
 		TB(as_many_ports_as_there_are_queues),
 	};

@@ -258,6 +258,31 @@ static void a_reset_forgets_who_waits(void **state)
 	wait_lock(t, 0, f.other, 3, F_WRLCK);
 }
 
+static void a_queue_that_is_reset_in_a_pause_forgets_who_waits(void **state)
+{
+	struct fs_case *t = *state;
+	struct two f;
+
+	t->packed |= VIRTIO_F_RING_RESET;
+	f = begin(t, &locking);
+	assert_int_equal(set_lock(t, f.fh, 1, F_WRLCK), 0);
+	wait_lock(t, 0, f.other, 2, F_WRLCK);
+	front_sync(&t->front);
+	pthread_mutex_lock(&t->front.lock);
+	virtio_pause(t->front.v);
+	pthread_mutex_unlock(&t->front.lock);
+	front_set(&t->front, VREG_QUEUE_SEL, FS_REQUESTS);
+	front_set(&t->front, VREG_QUEUE_RESET, 1);
+	driver_ring_reset(&t->ring[FS_REQUESTS]);
+	assert_true(front_queue(&t->front, FS_REQUESTS,
+				&t->ring[FS_REQUESTS].params));
+	pthread_mutex_lock(&t->front.lock);
+	virtio_resume(t->front.v);
+	pthread_mutex_unlock(&t->front.lock);
+	assert_int_equal(set_lock(t, f.fh, 1, F_UNLCK), 0);
+	assert_true(fs_is_silent(t));
+}
+
 static void a_session_that_ends_answers_who_waits(void **state)
 {
 	struct fs_case *t = *state;
@@ -286,6 +311,7 @@ int main(void)
 		BOTH(D908_those_who_wait_have_a_limit),
 		BOTH(closing_gives_locks_back),
 		BOTH(a_reset_forgets_who_waits),
+		BOTH(a_queue_that_is_reset_in_a_pause_forgets_who_waits),
 		BOTH(a_session_that_ends_answers_who_waits),
 	};
 

@@ -84,6 +84,36 @@ static void a_queue_that_is_reset_gives_up_only_its_own(void **state)
 	assert_int_equal(custom_collect(t, 1), 16);
 }
 
+/* What came by the old ring must not go back to the new one. */
+static void a_queue_that_is_reset_in_a_pause_is_new_after_it(void **state)
+{
+	struct custom_case *t = *state;
+	const struct queue_features f = { 0 };
+
+	custom_run(t, VIRTIO_F_RING_RESET);
+	t->hold = true;
+	custom_post(t, 0, 1);
+	custom_post(t, 1, 2);
+	custom_wait_held(t, 2);
+	custom_pause(t, true);
+	front_set(&t->front, VREG_QUEUE_SEL, 0);
+	front_set(&t->front, VREG_QUEUE_RESET, 1);
+	driver_ring_finish(&t->ring[0]);
+	driver_ring_init(&t->ring[0], &t->ram, CUSTOM_SIZE, &f);
+	assert_true(front_queue(&t->front, 0, &t->ring[0].params));
+	custom_pause(t, false);
+	custom_wait_held(t, 3); /* the other queue's has come again */
+	front_sync(&t->front);
+	assert_int_equal(custom_held(t), 3);
+	assert_int_equal(custom_request_queue(t->out[2]), 1);
+	for (unsigned int i = 0; i < 3; i++)
+		custom_answer(t->out[i]);
+	assert_int_equal(custom_collect(t, 1), 16);
+	t->hold = false;
+	custom_post(t, 0, 3);
+	assert_int_equal(custom_collect(t, 0), 16);
+}
+
 static void a_request_outlives_its_device(void **state)
 {
 	struct custom_case *t = *state;
@@ -215,6 +245,7 @@ int main(void)
 		CUSTOM_TEST(DR_requests_out_at_a_reset_are_void),
 		CUSTOM_TEST(requests_out_at_a_pause_come_again),
 		CUSTOM_TEST(a_queue_that_is_reset_gives_up_only_its_own),
+		CUSTOM_TEST(a_queue_that_is_reset_in_a_pause_is_new_after_it),
 		CUSTOM_TEST(a_request_outlives_its_device),
 		CUSTOM_TEST(DR_void_requests_have_a_limit),
 		CUSTOM_TEST(DR_void_requests_have_a_limit_over_reboots),

@@ -153,8 +153,7 @@ void virtio_queue_reset(struct virtio_queue *vq)
 	if (v->started) {
 		attach(vq, -1);
 		silence(vq);
-		if (!v->paused)
-			v->ops->stop_queue(v, vq->number);
+		v->ops->stop_queue(v, vq->number);
 	}
 	close_queue(vq);
 	virtio_queue_defaults(vq);
