@@ -249,7 +249,8 @@ uint64_t vcpu_cpu_ns(const struct vcpu *vcpu)
 	clockid_t clock;
 	uint64_t now = 0;
 
-	if (!vcpu->running)
+	/* Until it is known what the thread had used before, nothing is. */
+	if (!vcpu->running || !before)
 		return 0;
 	if (seat_of(vcpu))
 		now = seat_cpu_ns(seat_of(vcpu));

@@ -44,7 +44,8 @@ struct vcpu {
 	atomic_bool stop;   /* set by vcpu_kick(), read by the thread */
 	bool running;       /* there is a thread to join; the VM's thread */
 	pthread_t thread;
-	_Atomic uint64_t cpu_before_ns; /* the thread's, before it came */
+	/* The thread's, before it came; 0: it has not, yet. */
+	_Atomic uint64_t cpu_before_ns;
 	struct gate_pass pass;
 	struct rate rate;   /* of exits; the thread's */
 	struct arch_debug debug; /* what it runs with; changed as the next

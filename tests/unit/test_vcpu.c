@@ -149,6 +149,55 @@ static void vcpu_first_state_is_what_a_pc_has(void **state)
 	vcpu_finish(&second);
 }
 
+struct guest_thread {
+	struct seat seat;
+	atomic_bool there, leave;
+};
+
+static void stay(void *arg)
+{
+	struct guest_thread *g = arg;
+
+	atomic_store(&g->there, true);
+	while (!atomic_load(&g->leave))
+		usleep(200);
+}
+
+static void *sit(void *arg)
+{
+	struct guest_thread *g = arg;
+
+	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < 1000000)
+		;
+	seat_sit(&g->seat);
+	return NULL;
+}
+
+/* A thread of the embedder's has sat down; vcpu_main() has not looked at the
+ * clock yet. */
+static void vcpu_is_not_charged_for_what_its_thread_did_before(void **state)
+{
+	struct one_vcpu *f = *state;
+	struct guest_thread g = { .there = false };
+	pthread_t thread;
+
+	seat_init(&g.seat);
+	f->host.seat = &g.seat;
+	assert_int_equal(pthread_create(&thread, NULL, sit, &g), 0);
+	seat_give(&g.seat, stay, &g);
+	while (!atomic_load(&g.there))
+		usleep(200);
+	f->vcpu.running = true;
+	assert_int_equal(vcpu_cpu_ns(&f->vcpu), 0);
+	atomic_store(&f->vcpu.cpu_before_ns, 1);
+	assert_true(vcpu_cpu_ns(&f->vcpu) >= 1000000 - 1);
+	atomic_store(&g.leave, true);
+	vcpu_join(&f->vcpu);
+	seat_close(&g.seat);
+	pthread_join(thread, NULL);
+	seat_finish(&g.seat);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +206,7 @@ int main(void)
 		VCPU_TEST(R03_vcpu_that_kvm_refuses_leaves_nothing_open),
 		VCPU_TEST(vcpu_msrs_that_kvm_refuses_are_done_without),
 		VCPU_TEST(vcpu_first_state_is_what_a_pc_has),
+		VCPU_TEST(vcpu_is_not_charged_for_what_its_thread_did_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
