@@ -20,6 +20,7 @@
 #define CHUNK       4096
 #define BACKLOG     4
 #define LAST_MS     1000 /* for the last words to a client */
+#define RETRY_MS    100  /* when there are no descriptors */
 
 struct gdb_server {
 	struct gdb_machine machine;
@@ -29,7 +30,8 @@ struct gdb_server {
 	int client_fd;         /* -1: there is none */
 	int quit_fd;
 	bool started;
-	bool fresh; /* the client has said nothing yet */
+	bool fresh; /* the client has said nothing yet: who is it? */
+	bool starved; /* the next client could not be taken just now */
 	pthread_t thread;
 	size_t len; /* bytes of the client's that wait */
 	size_t at;
@@ -120,30 +122,41 @@ static void hang_up(struct gdb_server *s)
 	log_debug(s->machine.log, "gdb: the client is gone");
 }
 
-/* Packets are small, and each is waited for. */
+/* One at a time, and who says nothing does not keep others out. Packets are
+ * small, and each is waited for. */
 static void take_client(struct gdb_server *s)
 {
 	const int on = 1;
 	int fd = unix_accept(s->listen_fd);
 
+	s->starved = fd < 0 && fd != -EAGAIN;
 	if (fd < 0)
 		return;
-	if (s->client_fd >= 0) { /* one at a time */
+	if (s->client_fd >= 0 && !s->fresh) {
 		close(fd);
 		return;
 	}
+	hang_up(s);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	s->client_fd = fd;
+	s->fresh = true;
 	s->len = 0;
 	s->at = 0;
 	log_debug(s->machine.log, "gdb: a client has connected");
-	gdb_stub_attach(s->stub);
 }
 
 static bool is_over(ssize_t n)
 {
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static bool has_output(const struct gdb_server *s)
+{
+	size_t len;
+
+	gdb_stub_output(s->stub, &len);
+	return s->client_fd >= 0 && !s->fresh && len;
 }
 
 /* What there is to be sent, as far as it goes. */
@@ -153,7 +166,7 @@ static void send_some(struct gdb_server *s)
 	const char *bytes = gdb_stub_output(s->stub, &len);
 	ssize_t n;
 
-	if (s->client_fd < 0 || !len)
+	if (!has_output(s))
 		return;
 	n = send(s->client_fd, bytes, len, MSG_NOSIGNAL);
 	if (n > 0)
@@ -162,12 +175,26 @@ static void send_some(struct gdb_server *s)
 		hang_up(s);
 }
 
-static bool has_output(const struct gdb_server *s)
+/* Debuggers begin with a sign or a packet, and have no blanks in the first one;
+ * a page in a browser brings a line of HTTP, with a method that may be of its
+ * own choice. */
+static bool is_debugger(const struct gdb_server *s)
 {
-	size_t len;
+	return memchr("+-$\3", s->bytes[0], 4) &&
+	       !memchr(s->bytes, ' ', s->len) &&
+	       !memchr(s->bytes, '\n', s->len);
+}
 
-	gdb_stub_output(s->stub, &len);
-	return s->client_fd >= 0 && len;
+/* The machine is left alone until it is known who has connected. */
+static void greet(struct gdb_server *s)
+{
+	if (is_debugger(s)) {
+		s->fresh = false;
+		gdb_stub_attach(s->stub);
+	} else {
+		log_debug(s->machine.log, "gdb: the client is no debugger");
+		hang_up(s);
+	}
 }
 
 static void read_some(struct gdb_server *s)
@@ -178,18 +205,14 @@ static void read_some(struct gdb_server *s)
 	s->len = n > 0 ? (size_t)n : 0;
 	if (is_over(n))
 		hang_up(s);
-	/* Not from a page in a browser: it brings a line of HTTP first. */
-	if (s->fresh && n > 0 && !memchr("+-$\3", s->bytes[0], 4)) {
-		s->len = 0;
-		hang_up(s);
-	}
-	s->fresh = s->fresh && n <= 0;
+	else if (s->fresh && s->len)
+		greet(s);
 }
 
 /* Until the client is waited for, this way or that. */
 static void converse(struct gdb_server *s)
 {
-	while (s->client_fd >= 0 && !has_output(s)) {
+	while (s->client_fd >= 0 && !s->fresh && !has_output(s)) {
 		if (gdb_stub_is_done(s->stub)) {
 			hang_up(s);
 			return;
@@ -218,34 +241,47 @@ static void say_goodbye(struct gdb_server *s)
 	hang_up(s);
 }
 
+/* Waits for what comes next, and does it. False: it was the last. */
+static bool serve(struct gdb_server *s)
+{
+	bool out = has_output(s);
+	bool running = gdb_stub_is_running(s->stub);
+	struct pollfd fds[] = {
+		{ s->quit_fd, POLLIN, 0 },
+		{ s->machine.end_fd, POLLIN, 0 },
+		{ s->starved ? -1 : s->listen_fd, POLLIN, 0 },
+		{ s->client_fd, out ? POLLOUT : POLLIN, 0 },
+		{ running && !out ? s->machine.stop_fd : -1, POLLIN, 0 },
+	};
+	int n = poll(fds, ARRAY_SIZE(fds), s->starved ? RETRY_MS : -1);
+
+	s->starved = false;
+	if (n < 0 && errno != EINTR) {
+		log_warn(s->machine.log, "gdb: poll: %s: no debugger any more",
+			 strerror(errno));
+		hang_up(s); /* the machine goes on */
+		return false;
+	}
+	if (n <= 0)
+		return true;
+	if (fds[0].revents || fds[1].revents)
+		return false;
+	if (fds[3].revents & POLLOUT)
+		send_some(s);
+	else if (fds[3].revents)
+		read_some(s);
+	if (fds[2].revents)
+		take_client(s);
+	converse(s);
+	return true;
+}
+
 static void *server_main(void *arg)
 {
 	struct gdb_server *s = arg;
 
-	for (;;) {
-		bool out = has_output(s);
-		bool running = gdb_stub_is_running(s->stub);
-		struct pollfd fds[] = {
-			{ s->quit_fd, POLLIN, 0 },
-			{ s->machine.end_fd, POLLIN, 0 },
-			{ s->listen_fd, POLLIN, 0 },
-			{ s->client_fd, out ? POLLOUT : POLLIN, 0 },
-			{ running && !out ? s->machine.stop_fd : -1, POLLIN,
-			  0 },
-		};
-
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
-			break;
-		if (fds[0].revents || fds[1].revents)
-			break;
-		if (fds[3].revents & POLLOUT)
-			send_some(s);
-		else if (fds[3].revents)
-			read_some(s);
-		if (fds[2].revents)
-			take_client(s);
-		converse(s);
-	}
+	while (serve(s))
+		;
 	fd_close(&s->listen_fd); /* nobody shall wait there */
 	say_goodbye(s);
 	return NULL;

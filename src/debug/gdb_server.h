@@ -3,6 +3,9 @@
  * A stub at a socket: a thread named "gdb" that serves one client at a time and
  * waits for what the machine does. At "tcp:PORT" only programs of this machine
  * reach it, of any user; at "unix:PATH" those that may open the socket.
+ *
+ * Pages in a browser reach a port, too, and speak HTTP: the machine is touched
+ * when a client's first bytes are those of a debugger, and not before.
  */
 #ifndef VIREO_DEBUG_GDB_SERVER_H
 #define VIREO_DEBUG_GDB_SERVER_H

@@ -15,10 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "backends/unix_sock.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/num.h"
 #include "debug/gdb_server.h"
@@ -93,6 +96,15 @@ static int get_regs(void *ctx, unsigned int cpu, uint8_t *to)
 	return r;
 }
 
+static void kill_it(void *ctx)
+{
+	struct fixture *f = ctx;
+
+	pthread_mutex_lock(&f->lock);
+	fake_target_ops.kill(&f->target);
+	pthread_mutex_unlock(&f->lock);
+}
+
 static unsigned int get_cpus(void *ctx)
 {
 	return TARGET_CPUS;
@@ -117,6 +129,7 @@ static int set_up(void **state)
 	f->ops.detach = locked_detach;
 	f->ops.get_regs = get_regs;
 	f->ops.cpus = get_cpus;
+	f->ops.kill = kill_it;
 	f->stop_fd = fd_event_create();
 	f->end_fd = fd_event_create();
 	f->machine = (struct gdb_machine){ .ops = &f->ops, .ctx = f,
@@ -128,10 +141,21 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* 0: as many as there may be. */
+static void limit_descriptors(rlim_t n)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = n ? n : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	limit_descriptors(0);
 	gdb_server_destroy(f->server);
 	fd_close(&f->stop_fd);
 	fd_close(&f->end_fd);
@@ -267,6 +291,134 @@ static void client_that_says_nothing_sensible_harms_nobody(void **state)
 	await(f, false);
 }
 
+/* The machine has noticed nothing of those who were here. */
+static void assert_untouched(struct fixture *f)
+{
+	pthread_mutex_lock(&f->lock);
+	assert_false(f->target.stopped);
+	assert_false(f->target.ended);
+	assert_int_equal(f->target.detached, 0);
+	assert_int_equal(f->target.runs, 0);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void page_in_a_browser_is_no_debugger(void **state)
+{
+	static const char *const requests[] = {
+		"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n$k#6b",
+		"\r\n$k#6b",
+		"GET /$k#6b HTTP/1.1\r\n\r\n",
+		/* methods that a page chooses where it may */
+		"$k#6b / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+		"+$k#6b / HTTP/1.1\r\n",
+		"-$k#6b\n",
+	};
+	struct fixture *f = *state;
+	int fd;
+
+	start(f);
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		fd = dial(f);
+		say(fd, requests[i]);
+		hear(fd, NULL);
+		close(fd);
+	}
+	assert_untouched(f);
+	fd = dial(f); /* a real one */
+	say(fd, "+$p1#a1");
+	hear(fd, "+$08090a0b#f4");
+	close(fd);
+}
+
+static void C05_client_that_says_nothing_leaves_the_machine_alone(void **state)
+{
+	struct fixture *f = *state;
+	int silent, fd;
+
+	start(f);
+	for (int i = 0; i < 20; i++)
+		close(dial(f));
+	silent = dial(f);
+	fd = dial(f); /* is not kept out by it */
+	hear(silent, NULL);
+	assert_untouched(f);
+	say(fd, "+");
+	await(f, true);
+	say(fd, "$p1#a1");
+	hear(fd, "+$08090a0b#f4");
+	close(fd);
+	close(silent);
+}
+
+/* What was not sent, and that it had said goodbye, is no business of the next
+ * one's. */
+static void next_client_hears_nothing_of_the_last_one(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	start(f);
+	fd = dial(f);
+	say(fd, "+$D#44");
+	hear(fd, "+$OK#9a");
+	hear(fd, NULL);
+	close(fd);
+	fd = dial(f);
+	usleep(10000);
+	fd_event_signal(f->end_fd);
+	hear(fd, NULL);
+	close(fd);
+}
+
+/* ---- a process that has no more descriptors ---- */
+
+static uint64_t cpu_ms(void)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1000000;
+}
+
+static void client_that_cannot_be_taken_is_waited_for(void **state)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct fixture *f = *state;
+	uint64_t before;
+	int fd, next;
+
+	start(f);
+	memcpy(at.sun_path, f->path, sizeof(f->path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	next = dup(fd); /* the lowest one that is free */
+	close(next);
+	limit_descriptors((rlim_t)next);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	say(fd, "+$p1#a1");
+	before = cpu_ms();
+	usleep(300000);
+	assert_true(cpu_ms() - before < 100); /* it does not spin */
+	limit_descriptors(0);
+	hear(fd, "+$08090a0b#f4");
+	close(fd);
+}
+
+/* poll() takes no more than the limit. */
+static void machine_goes_on_when_the_server_cannot(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	start(f);
+	fd = dial(f);
+	say(fd, "+");
+	await(f, true);
+	limit_descriptors(4);
+	say(fd, "+");
+	hear(fd, NULL);
+	limit_descriptors(0);
+	await(f, false);
+	assert_int_equal(f->target.detached, 1);
+	close(fd);
+}
+
 /* It floods, and never reads: the server waits for it, and no longer than the
  * machine lives. */
 static void C05_client_that_does_not_read_is_not_waited_for(void **state)
@@ -360,6 +512,11 @@ int main(void)
 		TEST(client_talks_to_the_machine),
 		TEST(C05_second_client_is_turned_away),
 		TEST(client_that_says_nothing_sensible_harms_nobody),
+		TEST(page_in_a_browser_is_no_debugger),
+		TEST(C05_client_that_says_nothing_leaves_the_machine_alone),
+		TEST(next_client_hears_nothing_of_the_last_one),
+		TEST(client_that_cannot_be_taken_is_waited_for),
+		TEST(machine_goes_on_when_the_server_cannot),
 		TEST(C05_client_that_does_not_read_is_not_waited_for),
 		TEST(end_of_the_machine_ends_the_conversation),
 		TEST(C06_addresses_that_cannot_be_are_refused),
