@@ -56,7 +56,8 @@ static const struct breakpoint *find_byte(const struct breakpoints *b,
 const struct breakpoint *breakpoints_at(const struct breakpoints *b,
 					uint64_t gpa)
 {
-	return find_byte(b, gpa, NULL);
+	return b->lifted && gpa == b->lifted_gpa ? NULL :
+						   find_byte(b, gpa, NULL);
 }
 
 /* ---- adding and removing ---- */
@@ -201,7 +202,7 @@ void breakpoints_put_back(struct breakpoints *b, const struct mem *mem)
 	if (!b->lifted)
 		return;
 	b->lifted = false;
-	if (!breakpoints_at(b, b->lifted_gpa) ||
+	if (!find_byte(b, b->lifted_gpa, NULL) ||
 	    mem_read(mem, &now, b->lifted_gpa, 1) < 0 ||
 	    mem_write(mem, b->lifted_gpa, &insn, 1) < 0)
 		return;

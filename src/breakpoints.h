@@ -51,7 +51,8 @@ void breakpoints_remove_all(struct breakpoints *b, const struct mem *mem);
 /* The guest's RAM is a new one. */
 void breakpoints_forget_ram(struct breakpoints *b);
 
-/* The one in software at @gpa; NULL: there is none. */
+/* The one whose byte is in RAM at @gpa; NULL: there is none, or it is
+ * lifted. */
 const struct breakpoint *breakpoints_at(const struct breakpoints *b,
 					uint64_t gpa);
 

@@ -110,13 +110,15 @@ static void end_steps(struct vireo_vm *vm)
 
 /* ---- what a vCPU has met; on its thread ---- */
 
-/* The breakpoint in RAM where the vCPU is; NULL: none. */
+/* The breakpoint in RAM where the vCPU is; NULL: none. A port is read by one of
+ * ours only where that instruction stands in for int3. */
 static const struct breakpoint *find_ours(struct vireo_vm *vm,
 					  struct vcpu *vcpu, uint64_t pc)
 {
 	uint64_t gpa, len;
 
 	if (!vm->debug.breaks.count ||
+	    (!vm->debug.breaks.insn && arch_vcpu_may_stop(&vcpu->kvm)) ||
 	    arch_vcpu_translate(&vcpu->kvm, &vm->board.mem, pc, &gpa, &len) < 0)
 		return NULL;
 	return breakpoints_at(&vm->debug.breaks, gpa);

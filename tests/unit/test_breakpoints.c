@@ -132,9 +132,11 @@ static void breakpoint_is_lifted_for_a_step(void **state)
 	assert_int_equal(soft(f, BASE + 4), 0);
 	assert_true(breakpoints_lift(&f->b, &f->mem, BASE + 4));
 	assert_int_equal(f->ram[4], 12);
+	assert_null(breakpoints_at(&f->b, BASE + 4)); /* the guest's is there */
 	f->ram[4] = 0x77; /* by the instruction itself */
 	breakpoints_put_back(&f->b, &f->mem);
 	assert_int_equal(f->ram[4], ARCH_BREAK_INSN);
+	assert_non_null(breakpoints_at(&f->b, BASE + 4));
 	breakpoints_remove_all(&f->b, &f->mem);
 	assert_int_equal(f->ram[4], 0x77);
 }

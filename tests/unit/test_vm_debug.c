@@ -387,6 +387,74 @@ static void step_of_an_access_ends_behind_it(void **state)
 	assert_int_equal(vm_wait(f->vm, WAIT, NULL), 0);
 }
 
+/* As in a kernel's inb(): the breakpoint is at the instruction itself. */
+static void step_over_a_breakpoint_at_a_read_of_a_port(void **state)
+{
+	struct one_vm *f = *state;
+	uint8_t result = 0;
+
+	fake_in(0, 0x3fd, 1, &result);
+	start(f);
+	f->vm->debug.breaks.insn = 0xec; /* so is what stands in for int3 */
+	*ram(f, PLACE) = 0xec;
+	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
+					 1), 0);
+	fake.vcpu[0].regs.rip = PLACE;
+	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0);
+	assert_true(wait_hit(f).stepped);
+	assert_int_equal(result & 0x60, 0x60); /* by the device, once */
+	assert_int_equal(fake.vcpu[0].at, 1);
+}
+
+static void read_of_a_port_is_no_hit_where_int3_works(void **state)
+{
+	struct one_vm *f = *state;
+	uint8_t result = 0;
+
+	fake_in(0, 0x3fd, 1, &result);
+	one_vm_power_off(0);
+	start(f);
+	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
+					 1), 0);
+	fake.vcpu[0].regs.rip = PLACE; /* it has written there, meanwhile */
+	assert_int_equal(vireo_resume(f->vm), 0);
+	assert_int_equal(vm_wait(f->vm, WAIT, &f->end), 0);
+	assert_int_equal(f->end.reason, VIREO_POWER_OFF);
+	assert_int_equal(result & 0x60, 0x60);
+}
+
+static void step_over_a_breakpoint_at_int3_of_the_guest(void **state)
+{
+	struct one_vm *f = *state;
+
+	debug_exit(0, 3, PLACE, 0);
+	debug_exit(0, 1, 0x8000, 1u << 14); /* in its handler */
+	start(f);
+	*ram(f, PLACE) = ARCH_BREAK_INSN;
+	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
+					 1), 0);
+	fake.vcpu[0].regs.rip = PLACE;
+	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0);
+	assert_true(wait_hit(f).stepped);
+	assert_int_equal(fake.vcpu[0].injected, 1);
+	assert_int_equal(fake.vcpu[0].at, 2);
+}
+
+static void step_over_a_breakpoint_at_what_kvm_does_not_know(void **state)
+{
+	const struct fake_step step = { .play = play_failure };
+	struct one_vm *f = *state;
+
+	fake_step(0, &step);
+	start(f);
+	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
+					 1), 0);
+	fake.vcpu[0].regs.rip = PLACE;
+	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0);
+	assert_int_equal(vm_wait(f->vm, WAIT, &f->end), 0);
+	assert_int_equal(f->end.reason, VIREO_KVM_ERROR);
+}
+
 static void step_may_let_the_others_run(void **state)
 {
 	struct one_vm *f = *state;
@@ -482,6 +550,10 @@ int main(void)
 		VM_TEST(step_runs_one_vcpu_alone),
 		VM_TEST(step_that_is_given_up_leaves_nothing),
 		VM_TEST(step_of_an_access_ends_behind_it),
+		VM_TEST(step_over_a_breakpoint_at_a_read_of_a_port),
+		VM_TEST(read_of_a_port_is_no_hit_where_int3_works),
+		VM_TEST(step_over_a_breakpoint_at_int3_of_the_guest),
+		VM_TEST(step_over_a_breakpoint_at_what_kvm_does_not_know),
 		VM_TEST(step_may_let_the_others_run),
 		VM_TEST(breakpoints_of_the_cpu_stay_over_a_reset),
 		VM_TEST(hit_does_not_keep_a_vm_from_its_end),
