@@ -150,18 +150,19 @@ class Devices(unittest.TestCase):
         self.assertEqual({row[:2] for row in requests}, {(0, 0)})
 
     def test_what_a_callback_raises_is_shown_and_the_guest_goes_on(self):
-        def read(off, size):
-            raise ValueError('from a callback')
+        for kind in (ValueError, SystemExit):
+            def read(off, size, kind=kind):
+                raise kind('from a callback')
 
-        with config('counter') as made:
-            made.add_device('counter', COUNTER, 4096, read=read)
-            vm = Machine(made)
-        with vm, Told() as told:
-            vm.start()
-            # The counter reads all ones, which it does not like.
-            self.assertEqual(vm.wait(SECONDS).reason, Reason.DEBUG_EXIT)
-            self.assertIn('counter: 4294967295', vm.console_tail())
-        self.assertEqual(set(told), {ValueError})
+            with config('counter') as made:
+                made.add_device('counter', COUNTER, 4096, read=read)
+                vm = Machine(made)
+            with vm, Told() as told:
+                vm.start()
+                # The counter reads all ones, which it does not like.
+                self.assertEqual(vm.wait(SECONDS).reason, Reason.DEBUG_EXIT)
+                self.assertIn('counter: 4294967295', vm.console_tail())
+            self.assertEqual(set(told), {kind})
 
     def test_a_callback_may_stop_its_machine_and_not_wait_for_it(self):
         caught = []
@@ -260,6 +261,9 @@ class Memory(unittest.TestCase):
             vm.memory_fill(0x100000, 4, ord('x'))
             self.assertEqual(vm.memory_read(0x100000, 9), b'xxxx text')
             self.assertNotEqual(vm.memory_checksum(0x100000, 4096), before)
+            for wrong in (5, 'text', None):
+                with self.assertRaises(TypeError):
+                    vm.memory_write(0x100000, wrong)
             for call in (lambda: vm.memory_read(0xe0000000, 8),
                          lambda: vm.memory_read((64 << 20) - 4, 8),
                          lambda: vm.memory_read(0, 1 << 50),

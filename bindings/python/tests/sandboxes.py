@@ -10,6 +10,7 @@ import threading
 import unittest
 
 from vireo import Code, Sandbox, TrapReason, VireoClosed, VireoError, VireoTrap
+from vireo._handle import in_callback
 
 PLUGIN = ''
 
@@ -86,6 +87,13 @@ class Calls(unittest.TestCase):
             with self.assertRaises(TypeError):
                 box.register(0, 7)
             box.register(0, None)
+
+    def test_a_callback_of_a_device_may_call_it_and_one_of_a_log_not(self):
+        with Sandbox(PLUGIN) as box, in_callback('device'):
+            box.register(0, lambda data: None)
+            self.assertEqual(box.call('rot13', b'abc'), b'nop')
+            with in_callback('log'), self.assertRaises(VireoError):
+                box.call('rot13', b'abc')
 
     def test_misuse_is_an_error(self):
         for wrong in (lambda: Sandbox(), lambda: Sandbox('/nowhere'),

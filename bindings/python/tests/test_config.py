@@ -7,6 +7,7 @@ import pathlib
 import pickle
 import threading
 import unittest
+from unittest import mock
 
 import vireo
 from vireo import Code, Config, VireoError
@@ -70,6 +71,34 @@ class Values(unittest.TestCase):
             config.set('ker\0nel', 'a')
         with self.assertRaises(VireoError):
             config.set('cpus', -1)
+
+    def test_kernels_by_name_are_where_the_program_has_them(self):
+        for home, folder in (({'XDG_CACHE_HOME': '/x'}, '/x/vireo'),
+                             ({'XDG_CACHE_HOME': 'x', 'HOME': '/h'},
+                              '/h/.cache/vireo'),
+                             ({'HOME': '/h'}, '/h/.cache/vireo'), ({}, None)):
+            with mock.patch.dict(os.environ, home, clear=True):
+                for kernel in ('debian:6.12', 'vmlinuz', '/a:b/c'):
+                    config = Config(kernel=kernel)
+                    config._cache_kernels()
+                    self.assertEqual(config.get('cache'), folder
+                                     if kernel == 'debian:6.12' else None)
+                config = Config(cache='none')
+                config._use_cache()
+                self.assertEqual(config['cache'], 'none')
+        with mock.patch.dict(os.environ, {'HOME': '/h'}, clear=True):
+            for kind in (vireo.Machine, vireo.Vm):
+                with self.assertRaisesRegex(VireoError, 'fetch debian:6.12'):
+                    kind(kernel='debian:6.12')
+
+    def test_bytes_are_bytes(self):
+        config = Config()
+        with self.assertRaises(TypeError):
+            config.add_virtio('x', 4, request=print, config=5)
+        with self.assertRaises(TypeError):
+            config.parse(5)
+        config.parse(bytearray(b'{"cpus": 2}'))
+        self.assertEqual(config['cpus'], '2')
 
     def test_names_that_are_no_text_survive(self):
         config = Config(kernel=b'/boot/\xff')
@@ -191,6 +220,9 @@ class Constants(unittest.TestCase):
     def test_the_version_is_that_of_the_package(self):
         self.assertEqual(vireo.version(), vireo.__version__)
 
+    def test_features_have_names(self):
+        self.assertIn('dirty-pages', vireo.features())
+
     def test_keys_are_all_there(self):
         keys = {key.name: key for key in vireo.keys()}
         self.assertIn('kernel', keys)
@@ -242,6 +274,9 @@ class Host(unittest.TestCase):
             vireo.Machine(Config(), memory='1G')
         with self.assertRaises(TypeError):
             vireo.Vm(Config(), memory='1G')
+        for kind in (vireo.Machine, vireo.Vm):
+            with self.assertRaisesRegex(TypeError, 'kernel='):
+                kind('/boot/vmlinuz')
         with self.assertRaises(VireoError) as caught:
             vireo.Vm(command='true')
         self.assertEqual(caught.exception.key, 'command')

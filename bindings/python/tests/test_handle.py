@@ -7,19 +7,21 @@ import select
 import threading
 import unittest
 
-from vireo import VireoError
+from vireo import VireoClosed, VireoError
 from vireo._handle import Handle, in_callback
 
 
 class Fake:
     """A C object that notes its end."""
 
-    def __init__(self, log=None, name='x', parent=None, destroy=None):
+    def __init__(self, log=None, name='x', parent=None, destroy=None,
+                 stop=None):
         self.log = [] if log is None else log
         self.name = name
         self.then = destroy
-        self.handle = Handle(name, ctypes.c_void_p(0x1000), self.destroy,
-                             parent=parent)
+        self.pointer = ctypes.c_void_p(0x1000)
+        self.handle = Handle(name, self.pointer, self.destroy,
+                             parent=parent, stop=stop)
 
     def destroy(self, reference):
         if self.then:
@@ -114,6 +116,80 @@ class Use(unittest.TestCase):
         parent.handle.close()
         late.handle.close()
         self.assertEqual(log, ['early', 'late', 'parent'])
+
+    def test_a_child_that_is_made_meanwhile_goes_first(self):
+        log = []
+        parent = Fake(log, 'parent')
+        inside = threading.Event()
+        closing = threading.Event()
+
+        def make():
+            with parent.handle.use():
+                inside.set()
+                closing.wait()
+                child = Fake(log, 'child', parent.handle)
+                with child.handle.use():
+                    log.append('made')
+
+        maker = in_thread(make)
+        inside.wait()
+        closer = in_thread(parent.handle.close)
+        while not parent.handle.closed:
+            pass
+        closing.set()
+        closer.join()
+        maker.join()
+        self.assertEqual(log, ['made', 'child', 'parent'])
+
+    def test_what_was_never_made_is_not_destroyed(self):
+        fake = Fake()
+        fake.pointer.value = None
+        fake.handle.close()
+        self.assertTrue(fake.handle.closed)
+        self.assertEqual(fake.log, [])
+
+    def test_who_is_in_there_for_long_is_called_out(self):
+        out = threading.Event()
+        fake = Fake(stop=lambda pointer: out.set())
+        inside = threading.Event()
+
+        def use():
+            with fake.handle.use():
+                inside.set()
+                out.wait()
+                fake.log.append('out')
+
+        user = in_thread(use)
+        inside.wait()
+        fake.handle.close()
+        user.join()
+        self.assertEqual(fake.log, ['out', 'x'])
+
+    def test_who_waits_for_a_beginning_is_told_of_the_end(self):
+        for begins in (True, False):
+            fake = Fake()
+            begun = []
+            inside = threading.Event()
+
+            def wait():
+                try:
+                    with fake.handle.use():
+                        inside.set()
+                        fake.handle.wait_until(lambda: begun)
+                        fake.log.append('begun')
+                except VireoClosed:
+                    fake.log.append('closed')
+
+            user = in_thread(wait)
+            inside.wait()
+            if begins:
+                begun.append(True)
+                fake.handle.notify()
+                user.join()
+            fake.handle.close()
+            user.join()
+            self.assertEqual(fake.log.count('begun'), int(begins))
+            self.assertEqual(fake.log.count('closed'), int(not begins))
 
     def test_an_interrupted_close_is_done_again(self):
         fake = Fake(destroy=lambda: 1 / 0)

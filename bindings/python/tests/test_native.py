@@ -45,6 +45,20 @@ class Types(unittest.TestCase):
 
 
 class Library(unittest.TestCase):
+    def test_what_a_callback_of_a_call_raises_comes_out_of_it(self):
+        seen = []
+
+        def line(_, text):
+            seen.append(text)
+            raise KeyError(text)
+
+        with self.assertRaises(KeyError):
+            with _library.listening() as listen:
+                made = listen('vireo_trace', 1, line)
+                made(None, b'one')
+                made(None, b'two')
+        self.assertEqual(seen, [b'one'])
+
     def test_every_function_has_its_types(self):
         for prototype in _native.PROTOTYPES.split(';'):
             if prototype.strip():

@@ -6,15 +6,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import threading
 import weakref
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
-from . import _devices, _library
+from . import _devices, _library, _native
 from ._enums import LogLevel
-from ._errors import (StrPath, VireoClosed, bounded, check, decode, encode,
-                      new_error)
+from ._errors import (Buffer, StrPath, VireoClosed, VireoError, bounded, check,
+                      decode, encode, new_error, raw_bytes)
 from ._handle import Handle, Slot, in_callback
 
 lib = _library.lib
@@ -57,6 +58,14 @@ def keys() -> list[Key]:
             raw.advanced))
 
 
+def features() -> list[str]:
+    """What the library has, by name: "x86-64", "command", "gdb", ..."""
+    found: list[str] = []
+    while (name := lib.vireo_feature_at(len(found))) is not None:
+        found.append(decode(name))
+    return found
+
+
 def version() -> str:
     """The version of the library that runs."""
     return decode(lib.vireo_version())
@@ -73,10 +82,18 @@ def spell(value: Value, key: str) -> bytes:
     raise TypeError(f'{key}: a {type(value).__name__} is no value')
 
 
+def cache_folder() -> Optional[str]:
+    """Where `vireo run` keeps things; None: there is no home."""
+    base = os.environ.get('XDG_CACHE_HOME', '')
+    if not base.startswith('/'):
+        base = os.path.join(os.environ.get('HOME', ''), '.cache')
+    return os.path.join(base, 'vireo') if base.startswith('/') else None
+
+
 def descriptor(file: Any) -> int:
     """Of a descriptor, or of what has one."""
     fd = file if isinstance(file, int) else file.fileno()
-    return bounded(fd, -1, COUNT_MAX, 'a descriptor')
+    return bounded(fd, 0, COUNT_MAX, 'a descriptor (a file, or its number)')
 
 
 def _log_callback(slot: Slot) -> Any:
@@ -114,12 +131,12 @@ class Config:
     def __init__(self, values: Optional[Mapping[str, Any]] = None,
                  **more: Any) -> None:
         pointer = ctypes.c_void_p()
-        check(lib.vireo_config_create(ctypes.byref(pointer)))
         self._handle = Handle('config', pointer, lib.vireo_config_destroy)
         self._finaliser = weakref.finalize(self, self._handle.finalise)
+        check(lib.vireo_config_create(ctypes.byref(pointer)))
         self._lock = threading.RLock()
-        self._log: Any = None
-        self._log_slot: Optional[Slot] = None
+        # The last one is that of C; or the one before, for a moment.
+        self._logs: list[tuple[Any, Optional[Slot]]] = []
         self._level = LogLevel.WARN
         self._files: dict[str, _Descriptor] = {}
         # For copies; what C's own copies point to is in there.
@@ -154,9 +171,10 @@ class Config:
                 found.append(value)
         return found
 
-    def parse(self, json: Union[str, bytes]) -> None:
+    def parse(self, json: Union[str, Buffer]) -> None:
         """Sets keys from a JSON object; on failure nothing has changed."""
-        raw = json.encode('utf-8') if isinstance(json, str) else bytes(json)
+        raw = (json.encode('utf-8') if isinstance(json, str) else
+               raw_bytes(json))
         error = new_error()
         with self._handle.use() as cfg, self._lock:
             check(lib.vireo_config_parse(cfg, raw, len(raw), error), error)
@@ -193,10 +211,35 @@ class Config:
         made = (_log_callback(slot) if slot else
                 lib.vireo_config_set_log.argtypes[2]())
         with self._handle.use() as cfg, self._lock:
+            self._logs.append((made, slot))
             lib.vireo_config_set_log(cfg, int(level), made, None)
-            # The old one is C's until now; VMs keep what they were made with.
-            self._log, self._log_slot = made, slot
+            # VMs keep what they were made with.
+            self._logs = self._logs[-1:]
             self._level = level
+
+    def set_ram(self, file: Any) -> None:
+        """The guest's RAM is what a memfd holds, which has F_SEAL_SHRINK and
+        as many bytes as key "memory" says. Who maps it, too, shares memory
+        with the guest, which may change it at any time."""
+        kind = _native.Ram
+        self._add_struct('vireo_config_set_ram', kind(
+            size=ctypes.sizeof(kind), fd=descriptor(file)), file)
+
+    def own_threads(self) -> None:
+        """The vCPUs run on threads of the caller's, in Vcpu.run()."""
+        self._add(lambda cfg, error: int(lib.vireo_config_own_threads(
+            cfg, error)), None, [])
+
+    def _use_cache(self) -> None:
+        """Key "cache" is what `vireo run` has, unless it was set."""
+        folder = cache_folder()
+        if folder and 'cache' not in self:
+            self.set('cache', folder)
+
+    def _cache_kernels(self) -> None:
+        """Likewise, for a kernel by name, which is kept there."""
+        if re.match('[a-z]+:[^/]*$', self.get('kernel') or ''):
+            self._use_cache()
 
     def copy(self) -> Config:
         """Another one with the same values, descriptors and log."""
@@ -209,12 +252,11 @@ class Config:
                 made.set_fd(name, file)
             for call, keep, slots in self._added:
                 made._add(call, keep, slots)
-            if self._log:
+            if self._logs:
+                made._logs, made._level = self._logs[-1:], self._level
                 with made._handle.use() as cfg:
-                    lib.vireo_config_set_log(cfg, int(self._level), self._log,
-                                             None)
-                made._log, made._level = self._log, self._level
-                made._log_slot = self._log_slot
+                    lib.vireo_config_set_log(cfg, int(self._level),
+                                             self._logs[-1][0], None)
         return made
 
     def map_memory(self, gpa: int, length: int, *, file: Any = None,
@@ -275,7 +317,7 @@ class Config:
         slots: list[Slot] = []
         return self._add_struct('vireo_config_add_virtio', _devices.virtio(
             slots, name, type, request, features, queues, queue_size,
-            bytes(config), config_write, ready, reset), slots=slots)
+            raw_bytes(config), config_write, ready, reset), slots=slots)
 
     def _add_struct(self, function: str, struct: Any, file: Any = None,
                     slots: Optional[list[Slot]] = None) -> int:
@@ -289,9 +331,12 @@ class Config:
              slots: list[Slot]) -> int:
         error = new_error()
         with self._handle.use() as cfg, self._lock:
-            result = check(call(cfg, error), error)
             self._added.append((call, keep, slots))
-            return result
+            try:
+                return check(call(cfg, error), error)
+            except VireoError:
+                self._added.pop()
+                raise
 
     def __getitem__(self, key: str) -> str:
         value = self.get(key)

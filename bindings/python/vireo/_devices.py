@@ -15,7 +15,8 @@ from typing import Any, Callable, Optional
 
 from . import _library, _native
 from ._enums import Code
-from ._errors import VireoClosed, VireoError, bounded, check, encode
+from ._errors import (Buffer, VireoClosed, VireoError, bounded, check, encode,
+                      raw_bytes)
 from ._handle import Slot, in_callback
 
 lib = _library.lib
@@ -45,10 +46,12 @@ def guarded(slots: list[Slot], struct: Any, name: str,
     def call(_ctx: Any, *values: Any) -> Any:
         with in_callback('device'):
             try:
-                return answer(get()(*given(*values)), failed)
+                # Before anything that may fail: a request wants its answer.
+                arguments = given(*values)
+                return answer(get()(*arguments), failed)
             except VireoClosed:
                 return failed
-            except Exception as error:
+            except BaseException as error:
                 _library.unraisable(error, name)
                 return failed
     return kind(call)
@@ -97,9 +100,9 @@ class Request:
             check(lib.vireo_request_read(self._open(), off, buffer, size))
         return buffer.raw
 
-    def write(self, data: bytes, off: int = 0) -> None:
+    def write(self, data: Buffer, off: int = 0) -> None:
         """Into what the driver wants to have filled."""
-        raw = bytes(data)
+        raw = raw_bytes(data)
         bounded(off, 0, U64, 'an offset')
         with self._lock:
             check(lib.vireo_request_write(self._open(), off, raw, len(raw)))
@@ -141,9 +144,9 @@ def doorbell(fd: int, addr: int, length: int, port: bool,
         match=bounded(match or 0, 0, U64, 'match'))
 
 
-def virtio(slots: list[Slot], name: str, number: int, request: Any, features: int, queues: int,
-           queue_size: int, space: bytes, config_write: Any, ready: Any,
-           reset: Any) -> Any:
+def virtio(slots: list[Slot], name: str, number: int, request: Any,
+           features: int, queues: int, queue_size: int, space: bytes,
+           config_write: Any, ready: Any, reset: Any) -> Any:
     """struct vireo_virtio; its configuration space is a part of it."""
     kind = _native.Virtio
     made = kind(
@@ -177,7 +180,7 @@ def hypercall(slots: list[Slot],
                 raw.contents.result = int(get()(Hypercall(raw)) or 0) & U64
             except VireoClosed:
                 pass
-            except Exception as error:
+            except BaseException as error:
                 _library.unraisable(error, 'hypercall')
     return _library.callback('vireo_config_set_hypercall', 2, call)
 

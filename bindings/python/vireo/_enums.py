@@ -42,7 +42,7 @@ class CheckState(enum.IntEnum):
 
 
 class Break(enum.IntEnum):
-    """Where a debugged guest stops."""
+    """What may stop a debugged guest."""
     BREAK_SOFTWARE = 0  # an instruction is about to be executed
     BREAK_HARDWARE = 1  # the same, by the CPU's own means
     WATCH_WRITE = 2     # something was written

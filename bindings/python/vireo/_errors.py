@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import operator
 import os
-from typing import Any, NoReturn, Union
+from typing import Any, Mapping, NoReturn, Union
 
 from . import _native
 from ._enums import Code
 
 StrPath = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
+Buffer = Union[bytes, bytearray, memoryview]
 
 
 class VireoError(Exception):
@@ -62,6 +63,11 @@ def encode(value: StrPath, what: str = 'a value') -> bytes:
     return raw
 
 
+def raw_bytes(data: Buffer) -> bytes:
+    """A copy. bytes() would take a number for so many zeros."""
+    return bytes(memoryview(data))
+
+
 def bounded(value: int, low: int, high: int, what: str) -> int:
     """For C, where a number that is too large would be another one."""
     if not low <= operator.index(value) <= high:
@@ -85,6 +91,14 @@ def check(code: int, error: Any = None) -> int:
         raise VireoError(code, TEXTS[Code(code)])
     except (KeyError, ValueError):
         raise VireoError(code, f'error {code}') from None
+
+
+def told(code: int, texts: Mapping[Code, str]) -> int:
+    """As check(), where we know more than a code says."""
+    for known, text in texts.items():
+        if code == known:
+            raise VireoError(code, text)
+    return check(code)
 
 
 def new_error() -> Any:

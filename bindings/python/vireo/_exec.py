@@ -18,7 +18,8 @@ from ._errors import (StrPath, VireoError, VireoTimeout, bounded, check,
                       encode, new_error)
 from ._handle import Handle
 from ._streams import Pump
-from ._vm import End, Machine, wait_for
+from ._vm import End, Machine, end_of, one_of
+from ._wait import wait_for
 
 lib = _library.lib
 
@@ -83,17 +84,22 @@ class Exec:
         pointer = ctypes.c_void_p()
         error = new_error()
         with vm._handle.use() as machine:
-            check(lib.vireo_exec(ctypes.byref(pointer), machine, options,
-                                 error), error)
             self._handle = Handle('command', pointer, lib.vireo_exec_destroy,
                                   parent=vm._handle)
-        self._finaliser = weakref.finalize(self, self._handle.finalise)
+            self._finaliser = weakref.finalize(self, self._handle.finalise)
+            with self._handle.use():
+                check(lib.vireo_exec(ctypes.byref(pointer), machine, options,
+                                     error), error)
 
     def wait(self, timeout: Optional[float] = None) -> End:
         """Until it has ended and its output is out, at most `timeout` seconds:
         VireoTimeout. The verdict "vm-ended": the VM has ended first."""
-        return wait_for(self._handle, lib.vireo_exec_wait, lib.vireo_exec_fd,
-                        timeout)
+        raw = _native.End()
+        check(wait_for(
+            self._handle, lambda command: int(lib.vireo_exec_wait(
+                command, 0, raw)),
+            lambda command: [check(lib.vireo_exec_fd(command))], timeout))
+        return end_of(raw)
 
     def _pumped(self, pump: Pump, timeout: Optional[float]) -> Optional[End]:
         """Its end; None: it took too long, and has been killed."""
@@ -162,8 +168,7 @@ class Vm(Machine):
 
     def __init__(self, config: Optional[Config] = None, *,
                  idle: Words = ('cat',), **keys: Any) -> None:
-        if config is not None and keys:
-            raise TypeError('a Config, or keys: not both')
+        one_of(config, keys)
         self._idle = -1
         with contextlib.ExitStack() as stack:
             if config is None:
@@ -173,6 +178,7 @@ class Vm(Machine):
             if 'command' in own or 'init' in own:
                 raise VireoError(Code.EINVAL, 'a Vm has a command of its own '
                                  '(Machine runs others)', 'command')
+            own._use_cache()
             own.set('command', words_of(idle))
             reader, writer = os.pipe()
             stack.callback(os.close, reader)
@@ -251,6 +257,7 @@ class Vm(Machine):
             os.close(self._idle)
         with contextlib.suppress(VireoError):
             self.signal(signal.SIGTERM)
+            self.resume()
         return self.wait(timeout)
 
     def close(self) -> None:

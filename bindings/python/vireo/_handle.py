@@ -65,17 +65,20 @@ class Slot:
 
 
 class Handle:
-    """`pointer` is a c_void_p; `destroy` takes its address. `parent` is
-    destroyed after it, `keep` lives as long as it."""
+    """`pointer` is a c_void_p, which C may fill later; `destroy` takes its
+    address. `parent` is destroyed after it. `stop` gets those out who are in C
+    for long."""
 
     def __init__(self, what: str, pointer: ctypes.c_void_p,
                  destroy: Callable[[Any], None],
-                 parent: Optional[Handle] = None, keep: Any = None) -> None:
+                 parent: Optional[Handle] = None,
+                 stop: Optional[Callable[[Any], Any]] = None) -> None:
         self.what = what
         self._pointer = pointer
         self._destroy = destroy
         self._parent = parent
-        self._keep = keep
+        self._stop = stop
+        self._keep: Any = None
         self._pid = os.getpid()
         # An RLock inside: a finaliser may come at any point of its own thread.
         self._changed = threading.Condition()
@@ -90,6 +93,10 @@ class Handle:
     def adopt(self, child: Handle) -> None:
         with self._changed:
             self._children.add(child)
+
+    def keep(self, what: Any) -> None:
+        """It lives as long as the object: C may call it, or look at it."""
+        self._keep = what
 
     @property
     def closed(self) -> bool:
@@ -140,6 +147,19 @@ class Handle:
                     self._wakers.discard(waker)
                     os.close(waker)
 
+    def notify(self) -> None:
+        """For wait_until()."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Inside use(): until ready(); VireoClosed: it is to be closed."""
+        with self._changed:
+            while not ready() and not self._closing:
+                self._changed.wait()
+            if self._closing:
+                raise VireoClosed(Code.ESTATE, f'{self.what}: it was closed')
+
     def close(self) -> None:
         """Any number of times, from any thread but those of the VM."""
         if inside_callback():
@@ -170,13 +190,22 @@ class Handle:
         with self._changed:
             for waker in self._wakers:
                 os.eventfd_write(waker, 1)
+            self._changed.notify_all()
             children = list(self._children)
-        for child in children:
-            child.close()
-        with self._changed:
-            while self._users:
-                self._changed.wait()
-        self._destroy(ctypes.byref(self._pointer))
+        if self._stop and self._users:
+            self._stop(self._pointer)
+        # One of its users may be making another child.
+        while True:
+            for child in children:
+                child.close()
+            with self._changed:
+                while self._users:
+                    self._changed.wait()
+                children = list(self._children)
+            if not children:
+                break
+        if self._pointer:
+            self._destroy(ctypes.byref(self._pointer))
         self._keep = None
         if self._parent:
             with self._parent._changed:

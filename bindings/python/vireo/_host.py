@@ -54,12 +54,11 @@ def check(kvm: Any = None) -> HostCheck:
                              CheckState(raw.state), raw.required,
                              decode(raw.detail)))
 
-    fn = _library.callback('vireo_check', 1, add)
-    with Config() as config:
+    with Config() as config, _library.listening() as listen:
         if kvm is not None:
             config.set_fd('kvm', kvm)
         with config._handle.use() as cfg:
-            result = lib.vireo_check(cfg, fn, None)
+            result = lib.vireo_check(cfg, listen('vireo_check', 1, add), None)
     if result < 0 and result != Code.EHOST:
         checked(result)
     return HostCheck(result == 0, result >= 0, rows)
@@ -70,14 +69,13 @@ def disk_check(path: StrPath) -> DiskCheck:
     cannot be read, or a VM is using it."""
     found = DiskCheck([])
     error = new_error()
-    figures = _library.callback(
-        'vireo_disk_check', 1,
-        lambda _, stat: found.figures.append(stat_of(stat.contents)))
-    problems = _library.callback(
-        'vireo_disk_check', 2,
-        lambda _, line: found.problems.append(decode(line)))
-    code = lib.vireo_disk_check(encode(path, 'a path'), figures, problems,
-                                None, error)
+    with _library.listening() as listen:
+        code = lib.vireo_disk_check(
+            encode(path, 'a path'),
+            listen('vireo_disk_check', 1, lambda _, stat: found.figures.append(
+                stat_of(stat.contents))),
+            listen('vireo_disk_check', 2, lambda _, line:
+                   found.problems.append(decode(line))), None, error)
     if code != Code.EIMAGE or not found.problems:
         checked(code, error)
     return found

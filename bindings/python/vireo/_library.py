@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
 import os
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable, Iterator
 
 from . import _native
 from ._version import VERSION
@@ -18,6 +19,28 @@ def callback(function: str, index: int, target: Any) -> Any:
     """What to pass for the callback that is the index-th parameter. It must be
     kept as long as C may call it."""
     return getattr(lib, function).argtypes[index](target)
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Callable[[str, int, Callable[..., Any]], Any]]:
+    """Makes callbacks, as callback() does, that C calls inside the block only:
+    what one raises comes out of the block, and none does anything after it."""
+    raised: list[BaseException] = []
+    kept = []
+
+    def listen(function: str, index: int, target: Callable[..., Any]) -> Any:
+        def call(*given: Any) -> None:
+            if not raised:
+                try:
+                    target(*given)
+                except BaseException as error:
+                    raised.append(error)
+        kept.append(callback(function, index, call))
+        return kept[-1]
+
+    yield listen
+    if raised:
+        raise raised[0]
 
 
 def unraisable(error: BaseException, where: Any) -> None:

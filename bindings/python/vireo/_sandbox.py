@@ -13,8 +13,8 @@ from . import _library, _native
 from ._config import descriptor
 from ._devices import U64
 from ._enums import Code, TrapReason
-from ._errors import (StrPath, VireoError, bounded, check, decode, encode,
-                      new_error)
+from ._errors import (Buffer, StrPath, VireoError, bounded, check, decode,
+                      encode, new_error, raw_bytes)
 from ._handle import Handle, Slot
 
 lib = _library.lib
@@ -22,7 +22,7 @@ lib = _library.lib
 REGISTERS = ('rip', 'rsp', 'rflags', 'rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi',
              'rbp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15')
 
-Reply = Union[bytes, int, None]
+Reply = Union[Buffer, int, None]
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class Sandbox:
     """
 
     def __init__(self, path: Optional[StrPath] = None, *,
-                 image: Optional[bytes] = None, flat: bool = False,
+                 image: Optional[Buffer] = None, flat: bool = False,
                  memory: int = 0, stack: int = 0, buffer: int = 0,
                  max_hypercalls: int = 0, kvm: Any = None) -> None:
         kind = _native.SandboxOptions
-        program = None if image is None else bytes(image)
+        program = None if image is None else raw_bytes(image)
         options = kind(
             size=ctypes.sizeof(kind), flat=flat,
             memory=bounded(memory, 0, U64, 'memory'),
@@ -92,16 +92,17 @@ class Sandbox:
         if kvm is not None:
             options.kvm = descriptor(kvm)
             options.has_kvm = True
-        pointer = ctypes.c_void_p()
-        error = new_error()
-        check(lib.vireo_sandbox_create(ctypes.byref(pointer), options, error),
-              error)
-        self._functions: dict[int, Any] = {}
+        self._functions: list[tuple[int, Any]] = []
         self._slots: dict[int, Slot] = {}
         self._raised: Optional[BaseException] = None
-        self._handle = Handle('sandbox', pointer, lib.vireo_sandbox_destroy,
-                              keep=self._functions)
+        pointer = ctypes.c_void_p()
+        error = new_error()
+        self._handle = Handle('sandbox', pointer, lib.vireo_sandbox_destroy)
+        self._handle.keep(self._functions)
         self._finaliser = weakref.finalize(self, self._handle.finalise)
+        with self._handle.use(inside=True):
+            check(lib.vireo_sandbox_create(ctypes.byref(pointer), options,
+                                           error), error)
 
     def register(self, number: int,
                  fn: Optional[Callable[[bytes], Reply]]) -> None:
@@ -128,18 +129,21 @@ class Sandbox:
 
         kind: Any = lib.vireo_sandbox_register.argtypes[2]
         made = kind(call) if fn else kind()
-        with self._handle.use() as box_pointer:
+        with self._handle.use(inside=True) as box_pointer:
+            # C has it, or what was there before.
+            self._functions.append((number, made))
             check(lib.vireo_sandbox_register(box_pointer, number, made, None))
-            self._functions[number] = made
+            self._functions[:] = [row for row in self._functions
+                                  if row[0] != number or row[1] is made]
             self._slots[number] = slot
 
-    def call(self, function: Optional[str] = None, data: bytes = b'', *,
+    def call(self, function: Optional[str] = None, data: Buffer = b'', *,
              size: int = 65536, timeout: Optional[float] = 10) -> bytes:
         """Calls a function of the program (None: where it begins) with `data`,
         and returns its answer, `size` bytes at most. VireoTrap: it was
         stopped, at the latest after `timeout` seconds (None: never)."""
         kind = _native.SandboxCall
-        given = bytes(data)
+        given = raw_bytes(data)
         bounded(size, 0, 1 << 30, 'a size')
         out = (ctypes.c_char * max(size, 1))()
         call = kind(size=ctypes.sizeof(kind), in_len=len(given),
@@ -152,7 +156,7 @@ class Sandbox:
             call.timeout_us = max(math.ceil(min(timeout, 1e9) * 1e6), 1)
         trap = _native.SandboxTrap()
         error = new_error()
-        with self._handle.use() as box:
+        with self._handle.use(inside=True) as box:
             code = lib.vireo_sandbox_call(box, call, trap, error)
             raised, self._raised = self._raised, None
         if raised:
@@ -165,7 +169,7 @@ class Sandbox:
     def reset(self) -> None:
         """Memory and registers are what they were before the first call."""
         error = new_error()
-        with self._handle.use() as box:
+        with self._handle.use(inside=True) as box:
             check(lib.vireo_sandbox_reset(box, error), error)
 
     def read(self, address: int, size: int) -> bytes:
@@ -173,7 +177,7 @@ class Sandbox:
         buffer = ctypes.create_string_buffer(
             max(bounded(size, 0, 1 << 30, 'a size'), 1))
         bounded(address, 0, U64, 'an address')
-        with self._handle.use() as box:
+        with self._handle.use(inside=True) as box:
             check(lib.vireo_sandbox_read(box, address, buffer, size))
         return buffer.raw[:size]
 
@@ -194,7 +198,7 @@ def answer(reply: Reply, out: int, room: int) -> int:
         return 0
     if isinstance(reply, int):
         return bounded(reply, -(1 << 63), (1 << 63) - 1, 'an answer')
-    raw = bytes(reply)
+    raw = raw_bytes(reply)
     if len(raw) > room:
         raise VireoError(Code.EINVAL, f'an answer: {len(raw)} bytes, there is '
                          f'room for {room}')

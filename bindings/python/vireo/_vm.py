@@ -4,21 +4,19 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
-import select
-import time
 import weakref
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Optional, TypeVar
 
 from . import _library, _native
 from ._config import COUNT_MAX, Config, descriptor
-from ._devices import U64
+from ._debug import Debugged
 from ._enums import Code, Reason
-from ._errors import (VireoError, VireoTimeout, bounded, check, decode,
-                      new_error)
+from ._errors import (Buffer, VireoError, VireoTimeout, bounded, check, decode,
+                      new_error, raw_bytes)
 from ._handle import Handle
+from ._wait import wait_for
 
 lib = _library.lib
 
@@ -51,15 +49,6 @@ class Register:
     value: int
 
 
-@dataclass(frozen=True)
-class Region:
-    """Memory that the guest has in one piece."""
-    gpa: int
-    size: int
-    read_only: bool
-    lent: bool  # by Config.map_memory()
-
-
 def end_of(raw: Any) -> End:
     try:
         reason: int = Reason(raw.reason)
@@ -69,40 +58,21 @@ def end_of(raw: Any) -> End:
                decode(raw.detail))
 
 
+def one_of(config: Any, keys: Any) -> None:
+    """What is given to a machine."""
+    if config is not None and not isinstance(config, Config):
+        raise TypeError(f'a {type(config).__name__} is no Config (keys have '
+                        'names: kernel=...)')
+    if config is not None and keys:
+        raise TypeError('a Config, or keys: not both')
+
+
 def stat_of(raw: Any) -> Stat:
     return Stat(decode(raw.group), decode(raw.name), raw.value,
                 decode(raw.unit))
 
 
-def wait_for(handle: Handle, wait: Callable[..., int],
-             event_fd: Callable[..., int], timeout: Optional[float]) -> End:
-    """By the descriptor, so that Ctrl-C is heard while it lasts."""
-    until = None if timeout is None else time.monotonic() + timeout
-    raw = _native.End()
-    with handle.waiting() as (pointer, waker):
-        code = wait(pointer, 0, raw)
-        if code == Code.ETIME and timeout != 0:
-            poll = select.poll()
-            poll.register(check(event_fd(pointer)), select.POLLIN)
-            poll.register(waker, select.POLLIN)
-            while code == Code.ETIME:
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
-                    break
-                # An hour at a time: poll() counts in an int.
-                poll.poll(1000 * 3600 if left is None else
-                          math.ceil(min(left, 3600) * 1000))
-                if handle.closed:
-                    raise VireoError(Code.ESTATE,
-                                     f'{handle.what}: it was closed')
-                code = wait(pointer, 0, raw)
-        if code == Code.ETIME:
-            raise VireoTimeout()
-        check(code)
-        return end_of(raw)
-
-
-class Machine:
+class Machine(Debugged):
     """A VM as C has it: created, started, waited for, closed.
 
     Machine(config) or Machine(kernel='hello.elf', memory='32M'): the keys of
@@ -111,37 +81,44 @@ class Machine:
     """
 
     def __init__(self, config: Optional[Config] = None, **keys: Any) -> None:
-        own = Config(**keys) if config is None else config
-        try:
-            if config is not None and keys:
-                raise TypeError('a Config, or keys: not both')
-            self._create(own)
-        finally:
-            if config is None:
-                own.close()
+        one_of(config, keys)
+        if config is None:
+            with Config(**keys) as own:
+                own._cache_kernels()
+                self._create(own)
+        else:
+            self._create(config)
 
     def _create(self, config: Config) -> None:
         pointer = ctypes.c_void_p()
         error = new_error()
-        with config._handle.use() as cfg, config._lock:
-            check(lib.vireo_create(ctypes.byref(pointer), cfg, error), error)
-            keep = [config._log, *(kept for _, kept, _ in config._added)]
-            self._slots = [config._log_slot,
-                           *(slots for _, _, slots in config._added)]
+        self._init_debug(int(config['cpus']))
+        # First of all: who is interrupted in vireo_create() leaves nothing.
         self._handle = Handle('VM', pointer, lib.vireo_destroy,
-                              keep=keep)
+                              stop=lib.vireo_stop)
         self._finaliser = weakref.finalize(self, self._handle.finalise)
+        with (self._handle.use(), config._handle.use() as cfg,
+              config._lock):
+            self._handle.keep([made for made, _ in config._logs] +
+                              [kept for _, kept, _ in config._added])
+            self._slots = ([slot for _, slot in config._logs] +
+                           [slots for _, _, slots in config._added])
+            check(lib.vireo_create(ctypes.byref(pointer), cfg, error), error)
 
     def start(self) -> None:
         """Lets the vCPUs run; once."""
         error = new_error()
         with self._handle.use() as vm:
             check(lib.vireo_start(vm, error), error)
+            self._started = True
+            self._handle.notify()
 
     def wait(self, timeout: Optional[float] = None) -> End:
         """Until it has ended, at most `timeout` seconds: VireoTimeout."""
-        return wait_for(self._handle, lib.vireo_wait, lib.vireo_event_fd,
-                        timeout)
+        raw = _native.End()
+        check(wait_for(self._handle, lambda vm: int(lib.vireo_wait(vm, 0, raw)),
+                       lambda vm: [check(lib.vireo_event_fd(vm))], timeout))
+        return end_of(raw)
 
     def poll(self) -> Optional[End]:
         """Its end, or None: it has not ended."""
@@ -166,74 +143,16 @@ class Machine:
         with self._handle.use(inside=True) as vm:
             lib.vireo_stop(vm)
 
-    def pause(self) -> None:
-        """Makes the guest stand still: every vCPU is out of it."""
-        with self._handle.use() as vm:
-            check(lib.vireo_pause(vm))
-
-    def resume(self) -> None:
-        """Lets it go on."""
-        with self._handle.use() as vm:
-            check(lib.vireo_resume(vm))
-
-    def memory_regions(self) -> list[Region]:
-        """The guest's memory, by address."""
-        found: list[Region] = []
-        raw = _native.Region()
-        with self._handle.use(inside=True) as vm:
-            while True:
-                code = lib.vireo_memory_region(vm, len(found), raw)
-                if code == Code.EINVAL:
-                    return found
-                check(code)
-                found.append(Region(raw.gpa, raw.size, raw.read_only,
-                                    raw.lent))
-
-    def memory_read(self, gpa: int, size: int) -> bytes:
-        """Guest memory, a copy. Code.EINVAL: not all of it is memory."""
-        bounded(gpa, 0, U64, 'gpa')
-        # Before a buffer of that size is made.
-        if bounded(size, 0, U64, 'a size') > sum(
-                region.size for region in self.memory_regions()):
-            raise VireoError(Code.EINVAL, 'there is less memory than that')
-        buffer = ctypes.create_string_buffer(size)
-        with self._handle.use(inside=True) as vm:
-            check(lib.vireo_memory_read(vm, gpa, buffer, size))
-        return buffer.raw
-
-    def memory_write(self, gpa: int, data: bytes) -> None:
-        """Code.EINVAL: not all of it is memory, or can be written."""
-        raw = bytes(data)
-        bounded(gpa, 0, U64, 'gpa')
-        with self._handle.use(inside=True) as vm:
-            check(lib.vireo_memory_write(vm, gpa, raw, len(raw)))
-
-    def memory_fill(self, gpa: int, size: int, byte: int = 0) -> None:
-        bounded(gpa, 0, U64, 'gpa')
-        bounded(byte, 0, 255, 'a byte')
-        with self._handle.use(inside=True) as vm:
-            check(lib.vireo_memory_fill(vm, gpa, byte,
-                                        bounded(size, 0, U64, 'a size')))
-
-    def memory_checksum(self, gpa: int, size: int) -> int:
-        """A CRC-32C."""
-        found = ctypes.c_uint32()
-        bounded(gpa, 0, U64, 'gpa')
-        with self._handle.use(inside=True) as vm:
-            check(lib.vireo_memory_checksum(
-                vm, gpa, bounded(size, 0, U64, 'a size'), found))
-        return found.value
-
     def irq_set(self, line: int, level: bool) -> None:
         """The level of an interrupt line that no other device has."""
         bounded(line, 0, COUNT_MAX, 'a line')
         with self._handle.use(inside=True) as vm:
             check(lib.vireo_irq_set(vm, line, level))
 
-    def virtio_set_config(self, device: int, data: bytes,
+    def virtio_set_config(self, device: int, data: Buffer,
                           off: int = 0) -> None:
         """Changes a part of a device's configuration space, and tells."""
-        raw = bytes(data)
+        raw = raw_bytes(data)
         bounded(device, 0, COUNT_MAX, 'a device')
         bounded(off, 0, COUNT_MAX, 'an offset')
         with self._handle.use(inside=True) as vm:
@@ -276,31 +195,28 @@ class Machine:
 
     def _lines(self, function: str) -> list[str]:
         found: list[str] = []
-        fn = _library.callback(function, 1,
-                              lambda _, line: found.append(decode(line)))
-        with self._handle.use() as vm:
-            getattr(lib, function)(vm, fn, None)
+        with _library.listening() as listen, self._handle.use() as vm:
+            getattr(lib, function)(vm, listen(
+                function, 1, lambda _, line: found.append(decode(line))), None)
         return found
 
     def stats(self) -> list[Stat]:
         """Figures, in a fixed order; exact once the VM has ended."""
         found: list[Stat] = []
-        fn = _library.callback(
-            'vireo_stats', 1,
-            lambda _, stat: found.append(stat_of(stat.contents)))
-        with self._handle.use() as vm:
-            lib.vireo_stats(vm, fn, None)
+        with _library.listening() as listen, self._handle.use() as vm:
+            lib.vireo_stats(vm, listen(
+                'vireo_stats', 1,
+                lambda _, stat: found.append(stat_of(stat.contents))), None)
         return found
 
     def registers(self) -> list[Register]:
-        """Of each vCPU of a VM that has ended."""
+        """Of each vCPU of a VM that has ended. Vcpu.registers() has those of
+        one that stands still, too."""
         found: list[Register] = []
-        fn = _library.callback(
-            'vireo_registers', 1,
-            lambda _, cpu, name, value: found.append(
-                Register(cpu, decode(name), value)))
-        with self._handle.use() as vm:
-            lib.vireo_registers(vm, fn, None)
+        with _library.listening() as listen, self._handle.use() as vm:
+            lib.vireo_registers(vm, listen(
+                'vireo_registers', 1, lambda _, cpu, name, value: found.append(
+                    Register(cpu, decode(name), value))), None)
         return found
 
     @property
@@ -311,6 +227,20 @@ class Machine:
         """Ends it when it runs, and frees everything. Who waits in another
         thread gets an exception."""
         self._handle.close()
+
+    def __repr__(self) -> str:
+        return f'<vireo.{type(self).__name__}, {self._state()}>'
+
+    def _state(self) -> str:
+        raw = _native.End()
+        try:
+            with self._handle.use(inside=True) as vm:
+                code = lib.vireo_wait(vm, 0, raw)
+        except VireoError as error:
+            return error.text
+        if code == 0:
+            return f'has ended: {decode(raw.verdict)}'
+        return 'not started' if code == Code.ESTATE else 'runs'
 
     def __enter__(self: SomeMachine) -> SomeMachine:
         return self
