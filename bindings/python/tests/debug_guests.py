@@ -392,6 +392,25 @@ class Threads(Bed):
             self.assertEqual([type(error) for error in caught],
                              [] if started else [VireoClosed])
 
+    def test_an_interpreter_may_end_with_them(self):
+        script = ('import sys, threading, vireo\n'
+                  'c = vireo.Config(kernel=sys.argv[1], memory="64M")\n'
+                  'c.own_threads()\n'
+                  'vm = vireo.Machine(c)\n'
+                  'def run():\n'
+                  '    try:\n'
+                  '        vm.vcpus[0].run()\n'
+                  '    except vireo.VireoError:\n'
+                  '        pass  # it came too late\n'
+                  'threading.Thread(target=run, daemon=True).start()\n'
+                  'vm.start()\n'
+                  'with vm.paused():\n'
+                  '    vm.vcpus[0].registers()\n'
+                  'sys.exit(7)\n')
+        run = subprocess.run([sys.executable, '-c', script, image('debug')],
+                             timeout=SECONDS, capture_output=True, check=False)
+        self.assertEqual((run.returncode, run.stderr), (7, b''))
+
     def test_callbacks_run_there_and_other_machines_have_their_own(self):
         seen = []
 

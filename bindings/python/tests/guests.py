@@ -12,9 +12,12 @@ import sys
 import threading
 import time
 import unittest
+from unittest import mock
 
 import vireo
-from vireo import Code, Config, Machine, Reason, VireoError, VireoTimeout
+from vireo import (Code, Config, Machine, Reason, VireoClosed, VireoError,
+                   VireoTimeout)
+from vireo._library import lib
 
 FOLDER = ''
 SECONDS = 60  # for what must come
@@ -158,7 +161,7 @@ class Misuse(Nothing):
         def wait():
             try:
                 vm.wait()
-            except VireoError as error:
+            except VireoClosed as error:
                 caught.append(error.code)
 
         threads = [threading.Thread(target=wait) for _ in range(3)]
@@ -244,6 +247,20 @@ class Misuse(Nothing):
             del vm, ring
             gc.collect()
             self.assertEqual(tasks(), self.before)
+
+    def test_who_is_interrupted_while_it_is_made_leaves_nothing(self):
+        for made, create in (('vireo_create', lambda: machine('hello')),
+                             ('vireo_config_create', Config)):
+            real = getattr(lib, made)
+
+            def interrupted(*arguments, real=real):
+                self.assertEqual(real(*arguments), 0)
+                raise KeyboardInterrupt
+
+            # As a signal does that came meanwhile.
+            with mock.patch.object(lib, made, interrupted):
+                with self.assertRaises(KeyboardInterrupt):
+                    create()
 
     def test_a_forked_process_leaves_it_alone(self):
         with machine('spin') as vm:

@@ -255,9 +255,9 @@ class Vm(Machine):
         that was forked may hold the input open. VireoTimeout: it goes on."""
         if self._idle_finaliser.detach():
             os.close(self._idle)
-        with contextlib.suppress(VireoError):
-            self.signal(signal.SIGTERM)
-            self.resume()
+        for call in (lambda: self.signal(signal.SIGTERM), self.resume):
+            with contextlib.suppress(VireoError):
+                call()
         return self.wait(timeout)
 
     def close(self) -> None:
@@ -266,9 +266,11 @@ class Vm(Machine):
         self._idle_finaliser()
 
     def __exit__(self, kind: Any, *_: Any) -> None:
-        """Gently, unless an exception ends the block."""
+        """Gently, unless an exception ends the block; and not when it is left
+        by another process, too."""
         try:
-            if kind is None and not self.closed and self.poll() is None:
+            if (kind is None and not self.closed and
+                    self._handle.own_process() and self.poll() is None):
                 with contextlib.suppress(VireoTimeout):
                     self.shutdown()
         finally:
