@@ -150,9 +150,8 @@ class Vcpu:
         """Lets it alone execute one instruction, also one at a breakpoint, and
         waits until it is done. What comes may be something else, that was to
         be told before: then it is not done. Code.ESTATE also with key "gdb"."""
-        with self.machine._one_debugger():
-            with self.machine._handle.use() as vm:
-                self._told(lib.vireo_vcpu_step(vm, self.index))
+        with self.machine._handle.use() as vm, self.machine._one_debugger():
+            self._told(lib.vireo_vcpu_step(vm, self.index))
             return self.machine.wait_hit(timeout)
 
     def run(self) -> None:
@@ -350,7 +349,7 @@ class Debugged(Memory):
         """Lets the guest go on, past the breakpoints where it was told to
         stand, and waits for what it hits next; as wait_hit()."""
         limit = Limit(timeout)
-        with self._one_debugger():
+        with self._handle.use(), self._one_debugger():
             if threading.get_ident() in self._holders.values():
                 state_error('VM: this thread holds it, by paused()')
             for cpu, address in list(self._passing.items()):
