@@ -5,12 +5,15 @@ import gc
 import os
 import pathlib
 import pickle
+import signal
 import threading
+import time
 import unittest
 from unittest import mock
 
 import vireo
-from vireo import Code, Config, VireoError
+from vireo import Code, Config, VireoError, _native
+from vireo._library import lib
 
 
 def open_fds():
@@ -265,6 +268,30 @@ class Host(unittest.TestCase):
         self.assertFalse(found.kernels or found.guests)
         self.assertTrue(found.rows)
         self.assertEqual(found.rows[-1].group, 'verdict')
+
+    def test_ctrl_c_is_heard_while_it_looks(self):
+        rows = []
+        end = threading.Event()
+
+        def look(cfg, fn, ctx):
+            os.kill(os.getpid(), signal.SIGINT)
+            for n in range(20):
+                time.sleep(0.005)
+                fn(None, _native.CheckRow(b'kvm', b'x', 0, True, b''))
+                rows.append(n)
+            end.set()
+            return 0
+
+        look.argtypes = lib.vireo_check.argtypes
+        old = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with mock.patch.object(lib, 'vireo_check', look):
+                with self.assertRaises(KeyboardInterrupt):
+                    vireo.check()
+        finally:
+            signal.signal(signal.SIGINT, old)
+        self.assertTrue(end.wait(10))
+        self.assertEqual(len(rows), 20)
 
     def test_a_machine_without_a_kernel_names_the_key(self):
         with self.assertRaises(VireoError) as caught:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import ctypes
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Optional
 
@@ -43,9 +45,7 @@ class DiskCheck:
     figures: list[Stat] = field(default_factory=list)
 
 
-def check(kvm: Any = None) -> HostCheck:
-    """Looks at the host and runs small probe guests, a second at most. `kvm`:
-    an open /dev/kvm, or its descriptor."""
+def _look(config: Config) -> HostCheck:
     rows: list[CheckRow] = []
 
     def add(_ctx: Any, row: Any) -> None:
@@ -54,14 +54,31 @@ def check(kvm: Any = None) -> HostCheck:
                              CheckState(raw.state), raw.required,
                              decode(raw.detail)))
 
-    with Config() as config, _library.listening() as listen:
-        if kvm is not None:
-            config.set_fd('kvm', kvm)
-        with config._handle.use() as cfg:
-            result = lib.vireo_check(cfg, listen('vireo_check', 1, add), None)
+    with config, _library.listening() as listen, config._handle.use() as cfg:
+        result = lib.vireo_check(cfg, listen('vireo_check', 1, add), None)
     if result < 0 and result != Code.EHOST:
         checked(result)
     return HostCheck(result == 0, result >= 0, rows)
+
+
+def check(kvm: Any = None) -> HostCheck:
+    """Looks at the host and runs small probe guests, a second at most. `kvm`:
+    an open /dev/kvm, or its descriptor."""
+    config = Config()
+    if kvm is not None:
+        config.set_fd('kvm', kvm)
+    found: Future[HostCheck] = Future()
+
+    def look() -> None:
+        try:
+            found.set_result(_look(config))
+        except BaseException as error:
+            found.set_exception(error)
+
+    # On the main thread Ctrl-C would be lost in a callback. Who is interrupted
+    # leaves the thread to its end.
+    threading.Thread(target=look, daemon=True).start()
+    return found.result()
 
 
 def disk_check(path: StrPath) -> DiskCheck:
