@@ -20,6 +20,8 @@ from typing import Any, Callable, Iterator, Optional
 from ._enums import Code
 from ._errors import VireoClosed, VireoError, state_error
 
+PATIENCE = 0.02  # seconds, between two calls to come out
+
 _here = threading.local()
 
 
@@ -192,15 +194,12 @@ class Handle:
                 os.eventfd_write(waker, 1)
             self._changed.notify_all()
             children = list(self._children)
-        if self._stop and self._users:
-            self._stop(self._pointer)
         # One of its users may be making another child.
         while True:
             for child in children:
                 child.close()
+            self._let_out()
             with self._changed:
-                while self._users:
-                    self._changed.wait()
                 children = list(self._children)
             if not children:
                 break
@@ -210,6 +209,17 @@ class Handle:
         if self._parent:
             with self._parent._changed:
                 self._parent._children.discard(self)
+
+    def _let_out(self) -> None:
+        """Returns when nobody is inside."""
+        while True:
+            # Again and again: somebody may have been on the way to C.
+            if self._stop and self._users:
+                self._stop(self._pointer)
+            with self._changed:
+                if not self._users:
+                    return
+                self._changed.wait(PATIENCE if self._stop else None)
 
     def finalise(self) -> None:
         """When nobody has it any more. The collector may run on a thread that

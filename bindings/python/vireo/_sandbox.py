@@ -13,8 +13,8 @@ from . import _library, _native
 from ._config import descriptor
 from ._devices import U64
 from ._enums import Code, TrapReason
-from ._errors import (Buffer, StrPath, VireoError, bounded, check, decode,
-                      encode, new_error, raw_bytes)
+from ._errors import (Buffer, StrPath, VireoClosed, VireoError, bounded, check,
+                      decode, encode, new_error, raw_bytes)
 from ._handle import Handle, Slot
 
 lib = _library.lib
@@ -67,8 +67,9 @@ class Sandbox:
         with Sandbox('filter.elf') as box:
             print(box.call('rot13', b'some text'))
 
-    A call runs on the caller's thread, and is not heard of Ctrl-C before its
-    end: it has a deadline. One thread at a time; others get an exception.
+    A call runs on the caller's thread, where Ctrl-C is not heard before its
+    end: it has a deadline, and another thread may stop() it. One thread calls
+    at a time; others get an exception.
     """
 
     def __init__(self, path: Optional[StrPath] = None, *,
@@ -97,7 +98,8 @@ class Sandbox:
         self._raised: Optional[BaseException] = None
         pointer = ctypes.c_void_p()
         error = new_error()
-        self._handle = Handle('sandbox', pointer, lib.vireo_sandbox_destroy)
+        self._handle = Handle('sandbox', pointer, lib.vireo_sandbox_destroy,
+                              stop=lib.vireo_sandbox_stop)
         self._handle.keep(self._functions)
         self._finaliser = weakref.finalize(self, self._handle.finalise)
         with self._handle.use(inside=True):
@@ -161,10 +163,19 @@ class Sandbox:
             raised, self._raised = self._raised, None
         if raised:
             raise raised
+        if code == Code.ETRAP and self._handle.closed:
+            raise VireoClosed(Code.ESTATE, 'sandbox: it was closed')
         if code == Code.ETRAP:
             raise VireoTrap(trap_of(trap))
         check(code, error)
         return out.raw[:call.out_len]
+
+    def stop(self) -> None:
+        """Ends the call that is under way in another thread, by a trap that has
+        the reason STOPPED; a callback returns first. Code.ESTATE: there is
+        none, or its guest does not run yet."""
+        with self._handle.use(inside=True) as box:
+            check(lib.vireo_sandbox_stop(box))
 
     def reset(self) -> None:
         """Memory and registers are what they were before the first call."""
@@ -182,7 +193,7 @@ class Sandbox:
         return buffer.raw[:size]
 
     def close(self) -> None:
-        """When a call of another thread has ended."""
+        """Ends a call of another thread, too: VireoClosed there."""
         self._handle.close()
 
     def __enter__(self) -> Sandbox:
