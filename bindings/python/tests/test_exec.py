@@ -5,7 +5,7 @@ import ctypes
 import os
 import unittest
 
-from vireo import VireoError, VireoTimeout, Vm
+from vireo import Code, End, Reason, VireoError, VireoTimeout, Vm
 from vireo._exec import words_of
 from vireo._handle import Handle
 
@@ -20,6 +20,7 @@ class Fake(Vm):
 
         self.said = []
         self.slow = slow
+        self.ended = None
         self._handle = Handle('VM', ctypes.c_void_p(0x1000), destroy)
         self._idle_finaliser = self
 
@@ -30,11 +31,11 @@ class Fake(Vm):
         return None
 
     def poll(self):
-        return None
+        return self.ended
 
     def signal(self, number):
         self.said.append('signal')
-        raise VireoError(-4, 'nobody is there')
+        raise VireoError(Code.ESTATE, 'nobody is there')
 
     def resume(self):
         self.said.append('resume')
@@ -45,7 +46,7 @@ class Fake(Vm):
             raise VireoTimeout()
 
 
-class End(unittest.TestCase):
+class Block(unittest.TestCase):
     def test_a_block_ends_gently_also_when_the_guest_is_paused(self):
         for slow in (False, True):
             with Fake(slow) as vm:
@@ -69,6 +70,24 @@ class End(unittest.TestCase):
                 finally:
                     os._exit(status)
         self.assertEqual(os.waitpid(pid, 0)[1], 0)
+
+
+    def test_a_command_whose_guest_has_ended_tells_how(self):
+        gone = End(Reason.COMMAND, 116, 116, 'vm-ended', '')
+        for ended, words in (
+                (End(Reason.STOPPED, 0, 123, 'stopped', ''),
+                 'the VM has ended: stopped'),
+                (End(Reason.PANIC, 0, 1, 'panic', 'oh'),
+                 'the VM has ended: panic: oh'),
+                (End(Reason.KVM_ERROR, 0, 1, 'kvm-error', 'x'),
+                 'the VM has ended: kvm-error (vireo.check() tells whether '
+                 'stock kernels boot on this host): x')):
+            vm = Fake()
+            vm.ended = ended
+            with self.assertRaises(VireoError) as caught:
+                vm._no_end(gone)
+            self.assertEqual((caught.exception.code, caught.exception.text),
+                             (Code.ESTATE, words))
 
 
 class Words(unittest.TestCase):

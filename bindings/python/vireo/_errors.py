@@ -16,7 +16,8 @@ Buffer = Union[bytes, bytearray, memoryview]
 
 class VireoError(Exception):
     """A call failed. `code` is a Code, `key` the configuration key to blame or
-    "", `text` one line: what, why, and a remedy."""
+    "", `text` one line: what, why, and a remedy; more where it tells how a
+    guest has ended."""
 
     def __init__(self, code: int, text: str, key: str = '') -> None:
         super().__init__(text)

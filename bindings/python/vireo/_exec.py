@@ -13,7 +13,7 @@ from typing import Any, Mapping, Optional, Sequence, Union
 
 from . import _library, _native
 from ._config import Config, descriptor
-from ._enums import Code
+from ._enums import Code, Reason
 from ._errors import (StrPath, VireoError, VireoTimeout, bounded, check,
                       encode, new_error)
 from ._handle import Handle
@@ -244,6 +244,9 @@ class Vm(Machine):
         ended = self.poll() if end.verdict == 'vm-ended' else None
         if ended:
             text = f'the VM has ended: {ended.verdict}'
+            if ended.reason == Reason.KVM_ERROR:
+                text += (' (vireo.check() tells whether stock kernels boot on '
+                         'this host)')
             if ended.detail:
                 text += f': {ended.detail}'
         raise VireoError(Code.ESTATE if end.verdict == 'vm-ended' else
