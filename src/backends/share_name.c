@@ -76,7 +76,7 @@ static int begin_name(struct share *s, struct making *m, uint64_t parent,
 
 	if (r < 0)
 		return r;
-	m->spare = fcntl(m->folder, F_DUPFD_CLOEXEC, 3);
+	m->spare = fd_copy(m->folder);
 	return m->spare < 0 ? -errno : 0;
 }
 

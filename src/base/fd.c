@@ -11,6 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int fd_copy(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	/* The limit is as low as that. */
+	if (copy < 0 && errno == EINVAL)
+		errno = EMFILE;
+	return copy;
+}
+
 int fd_above(int fd)
 {
 	int error;
@@ -18,7 +28,7 @@ int fd_above(int fd)
 
 	if (fd < 0 || fd > STDERR_FILENO)
 		return fd;
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	copy = fd_copy(fd);
 	error = errno;
 	close(fd);
 	errno = error;

@@ -12,6 +12,8 @@
 
 #include "base/err.h"
 
+/* A copy above the standard streams, or -1 and errno. */
+int fd_copy(int fd);
 /* What has just opened @fd, or failed (-1 and errno), gets it above those of
  * the standard streams: where an embedder has closed these, anybody's message
  * would go into it. It is not kept otherwise; again -1 and errno. */
