@@ -69,7 +69,8 @@ def bzimage_seeds():
         "unaligned": (0x258, "Q", 0x1001000), "low": (0x258, "Q", 0),
         "short": (0x1F4, "I", 0x20), "empty": (0x1F4, "I", 0),
         "wrap": (0x258, "Q", 0xFFFFFFFFFFE00000),
-        "payload": (0x248, "I", 0xFFFFFFF0), "bare": (0x24C, "I", 0),
+        "payload": (0x248, "I", 0xFFFFFFF0),
+        "payload-far": (0x248, "I", 0x00FF0210), "bare": (0x24C, "I", 0),
         "sects0": (0x1F1, "B", 0),
     })
     seeds["good"] = good
