@@ -435,7 +435,8 @@ VIREO_API int vireo_config_add_device(struct vireo_config *cfg,
 				      struct vireo_error *err);
 
 /* A write by the guest that becomes a signal of an eventfd, without leaving the
- * kernel; no device sees it. */
+ * kernel; no device sees it. It is where a device of the caller's can be, also
+ * inside of one. */
 struct vireo_doorbell {
 	size_t size; /* sizeof(struct vireo_doorbell) */
 	int fd;      /* duplicated */
@@ -474,7 +475,8 @@ struct vireo_hypercall {
 };
 
 /* @fn gets a copy of each call, on the vCPU's thread, and fills its result. One
- * channel; setting it again replaces it. @port: four from there on. */
+ * channel; setting it again replaces it. @port: four from there on, up to
+ * 0xfffc. */
 VIREO_API int
 vireo_config_set_hypercall(struct vireo_config *cfg, uint16_t port,
 			   void (*fn)(void *ctx, struct vireo_hypercall *call),

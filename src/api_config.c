@@ -257,9 +257,11 @@ int vireo_config_set_fd(struct vireo_config *cfg, const char *name, int fd,
 			continue;
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (copy < 0) {
+			int code = errno == EBADF ? VIREO_EINVAL : VIREO_EHOST;
+
 			err_set_key(&why, -errno, name, "%s: descriptor %d: %s",
 				    name, fd, strerror(errno));
-			return api_fail(err, VIREO_EINVAL, &why);
+			return api_fail(err, code, &why);
 		}
 		int *slot = (int *)(void *)((char *)&cfg->fds +
 					    fd_names[i].offset);

@@ -31,7 +31,9 @@ static int extras_of(struct extras **out, struct vireo_config *cfg, bool given,
 /* Too many are the caller's doing. */
 static int result(int r, struct vireo_error *err, const struct err *why)
 {
-	return r < 0 ? api_fail(err, VIREO_EINVAL, why) : r;
+	if (r >= 0)
+		return r;
+	return api_fail(err, r == -ENOSPC ? VIREO_EINVAL : api_code(r), why);
 }
 
 /* Longer names are found to be so. */
@@ -104,13 +106,13 @@ int vireo_config_set_hypercall(struct vireo_config *cfg, uint16_t port,
 {
 	struct extras *x;
 	int r = extras_of(&x, cfg, fn, 0, 0, err);
+	struct err why = { 0 };
 
 	if (r < 0)
 		return r;
-	x->has_hypercall = true;
-	x->hypercall_port = port;
-	x->hypercall = (struct hypercall_sink){ fn, ctx };
-	return 0;
+	return result(extras_set_hypercall(x, port,
+					   (struct hypercall_sink){ fn, ctx },
+					   &why), err, &why);
 }
 
 int vireo_config_map_memory(struct vireo_config *cfg,

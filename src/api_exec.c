@@ -4,6 +4,7 @@
  * a place to wait at.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,15 @@ static int check_all(struct config *cfg, const char *key,
 	return r;
 }
 
+/* What is given is to be there. */
+static int check_stream(bool given, int fd, const char *name, struct err *err)
+{
+	return given && fcntl(fd, F_GETFD) < 0
+		       ? err_set(err, -EINVAL, "%s: descriptor %d: %s", name,
+				 fd, strerror(errno))
+		       : 0;
+}
+
 /* The rules are those of the keys; @cfg takes the values. */
 static int check_options(struct config *cfg,
 			 const struct vireo_exec_options *o, struct err *err)
@@ -68,6 +78,12 @@ static int check_options(struct config *cfg,
 		r = config_set(cfg, "workdir", o->dir, err);
 	if (r == 0 && o->user)
 		r = config_set(cfg, "user", o->user, err);
+	if (r == 0)
+		r = check_stream(o->has_in, o->in, "in", err);
+	if (r == 0)
+		r = check_stream(o->has_out, o->out, "out", err);
+	if (r == 0)
+		r = check_stream(o->has_err, o->err, "err", err);
 	return r;
 }
 

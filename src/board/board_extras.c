@@ -11,10 +11,13 @@
 
 #include "base/num.h"
 
-/* What is in the way of something else is the caller's doing. */
+/* What is in the way of something else is the caller's doing, and so is a
+ * descriptor that serves twice. */
 static int refusal(int error)
 {
-	return error == -EEXIST || error == -ENOSPC ? -EINVAL : error;
+	return error == -EEXIST || error == -ENOSPC || error == -EBUSY
+		       ? -EINVAL
+		       : error;
 }
 
 /* ---- memory ---- */
@@ -121,16 +124,26 @@ static int add_hypercall(struct board *board, const struct extras *x,
 	return r < 0 ? taken(&place, r, err) : 0;
 }
 
+/* A write that KVM sees first reaches no device, and one to memory never comes
+ * to KVM. */
 static int add_doorbell(struct board *board, const struct extra_doorbell *d,
-			struct err *err)
+			board_free_fn is_free, struct err *err)
 {
-	int r = kvm_vm_ioeventfd(&board->kvm, d->fd, d->addr, d->len, d->port,
-				 d->has_match ? &d->match : NULL);
+	uint64_t len = max_u64(d->len, 1);
+	int r = 0;
 
-	return r < 0 ? err_set_key(err, r, "doorbell",
-				   "doorbell at %#llx: KVM refuses: %s",
-				   (unsigned long long)d->addr, strerror(-r)) :
-		       0;
+	if (d->port ? !bus_is_free(&board->pio, d->addr, len)
+		    : !is_free(board, d->addr, len))
+		r = -EEXIST;
+	if (!r)
+		r = kvm_vm_ioeventfd(&board->kvm, d->fd, d->addr, d->len,
+				     d->port, d->has_match ? &d->match : NULL);
+	if (!r)
+		return 0;
+	return err_set_key(err, refusal(r), "doorbell", "doorbell at %#llx: %s",
+			   (unsigned long long)d->addr,
+			   r == -EEXIST ? "taken by something else" :
+					  strerror(-r));
 }
 
 /* With a split irqchip the pin has no route yet, and signals go nowhere: see
@@ -145,8 +158,10 @@ static int add_irq(struct board *board, const struct extra_irq *i,
 	if (r == 0)
 		return 0;
 	return err_set_key(err, refusal(r), "irq", "interrupt line %u: %s",
-			   i->line, r == -EEXIST ? "the machine's own" :
-						   strerror(-r));
+			   i->line,
+			   r == -EEXIST ? "the machine's own" :
+			   r == -EBUSY	? "its descriptor has a line already" :
+					  strerror(-r));
 }
 
 int board_add_extras(struct board *board, board_free_fn is_free,
@@ -157,12 +172,13 @@ int board_add_extras(struct board *board, board_free_fn is_free,
 
 	if (!x)
 		return 0;
+	if (x->has_hypercall)
+		r = add_hypercall(board, x, err);
+	/* Before his devices: these may have doorbells in them. */
+	for (unsigned int i = 0; i < x->doorbells && !r; i++)
+		r = add_doorbell(board, &x->doorbell[i], is_free, err);
 	for (unsigned int i = 0; i < x->devices && !r; i++)
 		r = add_device(board, &x->device[i], is_free, err);
-	if (x->has_hypercall && !r)
-		r = add_hypercall(board, x, err);
-	for (unsigned int i = 0; i < x->doorbells && !r; i++)
-		r = add_doorbell(board, &x->doorbell[i], err);
 	for (unsigned int i = 0; i < x->irqs && !r; i++)
 		r = add_irq(board, &x->irq[i], line_is_free, err);
 	return r;

@@ -15,7 +15,7 @@ static int add_text(struct config_texts *t, const char *v, const char *what,
 	size_t len = strlen(v) + 1;
 
 	if (len > sizeof(t->bytes) - t->len)
-		return err_set(e, -E2BIG, "%s: more than %zu bytes together",
+		return err_set(e, -EINVAL, "%s: more than %zu bytes together",
 			       what, sizeof(t->bytes));
 	memcpy(t->bytes + t->len, v, len);
 	t->len += len;

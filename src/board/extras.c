@@ -32,11 +32,20 @@ static bool bad_name(const char *name)
 	return !*name || strlen(name) > EXTRAS_NAME_MAX;
 }
 
+/* -EINVAL: there is no such descriptor; -EMFILE. */
 static int duplicate(int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
-	return copy < 0 ? -errno : copy;
+	if (copy >= 0)
+		return copy;
+	return errno == EBADF ? -EINVAL : -errno;
+}
+
+static int no_copy(struct err *err, const char *what, int error)
+{
+	return err_set_key(err, error, what, "%s: its descriptor: %s", what,
+			   strerror(error == -EINVAL ? EBADF : -error));
 }
 
 int extras_add_device(struct extras *x, const struct extra_device *d,
@@ -90,6 +99,7 @@ int extras_add_virtio(struct extras *x, const struct extra_virtio *v,
 int extras_add_doorbell(struct extras *x, const struct extra_doorbell *d,
 			struct err *err)
 {
+	uint64_t len = max_u64(d->len, 1);
 	int fd;
 
 	if (d->len != 0 && d->len != 1 && d->len != 2 && d->len != 4 &&
@@ -98,14 +108,19 @@ int extras_add_doorbell(struct extras *x, const struct extra_doorbell *d,
 			   "its length is not 0, 1, 2, 4 or 8");
 	if (d->has_match && !d->len)
 		return bad(err, "doorbell", "a value to match has a length");
-	if (d->port && (d->len == 8 || !range_ok(d->addr, d->len, PORTS)))
+	if (d->has_match && d->len < 8 && d->match >> (8 * d->len))
+		return bad(err, "doorbell",
+			   "its value has more bytes than its length");
+	if (d->port && (d->len == 8 || !range_ok(d->addr, len, PORTS)))
 		return bad(err, "doorbell",
 			   "its port is not within 0 to 0xffff");
+	if (d->addr > UINT64_MAX - len)
+		return bad(err, "doorbell", "its address is none");
 	if (x->doorbells == EXTRAS_MAX)
 		return no_room(err, "doorbell");
 	fd = duplicate(d->fd);
 	if (fd < 0)
-		return bad(err, "doorbell", strerror(-fd));
+		return no_copy(err, "doorbell", fd);
 	x->doorbell[x->doorbells] = *d;
 	x->doorbell[x->doorbells++].fd = fd;
 	return 0;
@@ -121,7 +136,7 @@ int extras_add_irq(struct extras *x, const struct extra_irq *i, struct err *err)
 		return no_room(err, "irq");
 	fd = duplicate(i->fd);
 	if (fd < 0)
-		return bad(err, "irq", strerror(-fd));
+		return no_copy(err, "irq", fd);
 	x->irq[x->irqs++] = (struct extra_irq){ fd, i->line };
 	return 0;
 }
@@ -164,9 +179,21 @@ int extras_add_memory(struct extras *x, const struct extra_memory *m,
 	if (m->fd >= 0)
 		fd = duplicate(m->fd);
 	if (m->fd >= 0 && fd < 0)
-		return bad(err, "memory-map", strerror(-fd));
+		return no_copy(err, "memory-map", fd);
 	x->memory[x->memories] = *m;
 	x->memory[x->memories++].fd = fd;
+	return 0;
+}
+
+int extras_set_hypercall(struct extras *x, uint16_t port,
+			 struct hypercall_sink sink, struct err *err)
+{
+	if (!range_ok(port, HYPERCALL_PORTS, PORTS))
+		return bad(err, "hypercall",
+			   "its four ports are not within 0 to 0xffff");
+	x->has_hypercall = true;
+	x->hypercall_port = port;
+	x->hypercall = sink;
 	return 0;
 }
 
@@ -176,7 +203,7 @@ int extras_set_ram(struct extras *x, const struct ram_source *ram,
 	int fd = ram->fd >= 0 ? duplicate(ram->fd) : -1;
 
 	if (fd < -1)
-		return bad(err, "memory", strerror(-fd));
+		return no_copy(err, "memory", fd);
 	if (x->has_ram)
 		fd_close(&x->ram.fd);
 	x->has_ram = true;

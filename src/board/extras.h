@@ -73,7 +73,8 @@ struct extras {
 };
 
 /* Each checks form and range, and copies: 0 (virtio: its number), -EINVAL,
- * -EMFILE, -ENOSPC, with the name of what is to blame as the error's key. */
+ * -EMFILE, -ENOSPC (more than EXTRAS_MAX), with the name of what is to blame as
+ * the error's key. */
 int extras_add_device(struct extras *x, const struct extra_device *d,
 		      struct err *err);
 int extras_add_virtio(struct extras *x, const struct extra_virtio *v,
@@ -84,7 +85,9 @@ int extras_add_irq(struct extras *x, const struct extra_irq *i,
 		   struct err *err);
 int extras_add_memory(struct extras *x, const struct extra_memory *m,
 		      struct err *err);
-
+/* These replace what was given before. */
+int extras_set_hypercall(struct extras *x, uint16_t port,
+			 struct hypercall_sink sink, struct err *err);
 int extras_set_ram(struct extras *x, const struct ram_source *ram,
 		   struct err *err);
 

@@ -319,7 +319,7 @@ static int fill(struct guest_files *files, struct config *cfg,
 	guest_files_conf(files, conf->bytes, conf->len, &m);
 	modules_finish(&m);
 	if (conf->full)
-		return err_set_key(err, -E2BIG, "command",
+		return err_set_key(err, -EINVAL, "command",
 				   "the command and its environment are longer than %u KiB",
 				   CONF_MAX / 1024);
 	return guest_files_end(files, err);
@@ -408,7 +408,7 @@ int recipe_order(char **bytes, size_t *len, const struct config *cfg,
 		return 0;
 	free(text);
 	*bytes = NULL;
-	return n ? err_set(err, -E2BIG,
+	return n ? err_set(err, -EINVAL,
 			   "the command and its environment are longer than %u KiB",
 			   CONF_MAX / 1024)
 		 : err_set(err, -ENOMEM, "out of memory");

@@ -18,18 +18,24 @@ void bus_finish(struct bus *bus)
 	pthread_rwlock_destroy(&bus->lock);
 }
 
+/* Lock held, here and below. */
+static bool is_free(const struct bus *bus, uint64_t base, uint64_t size)
+{
+	for (unsigned int i = 0; i < bus->count; i++)
+		if (ranges_meet(bus->window[i].base, bus->window[i].size, base,
+				size))
+			return false;
+	return true;
+}
+
 static int insert(struct bus *bus, const struct bus_window *w)
 {
 	unsigned int at = 0;
 
-	for (unsigned int i = 0; i < bus->count; i++) {
-		const struct bus_window *o = &bus->window[i];
-
-		if (ranges_meet(o->base, o->size, w->base, w->size))
-			return -EEXIST;
-		if (o->base < w->base)
-			at = i + 1;
-	}
+	if (!is_free(bus, w->base, w->size))
+		return -EEXIST;
+	while (at < bus->count && bus->window[at].base < w->base)
+		at++;
 	if (bus->count == BUS_MAX_WINDOWS)
 		return -ENOSPC;
 	memmove(&bus->window[at + 1], &bus->window[at],
@@ -52,6 +58,16 @@ int bus_add(struct bus *bus, uint64_t base, uint64_t size, struct device *dev,
 	r = insert(bus, &w);
 	pthread_rwlock_unlock(&bus->lock);
 	return r;
+}
+
+bool bus_is_free(struct bus *bus, uint64_t base, uint64_t size)
+{
+	bool free;
+
+	pthread_rwlock_rdlock(&bus->lock);
+	free = is_free(bus, base, size);
+	pthread_rwlock_unlock(&bus->lock);
+	return free;
 }
 
 int bus_remove(struct bus *bus, uint64_t base)

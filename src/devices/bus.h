@@ -40,6 +40,9 @@ void bus_finish(struct bus *bus);
 int bus_add(struct bus *bus, uint64_t base, uint64_t size, struct device *dev,
 	    unsigned int number);
 
+/* Is there no window in [base, base+size), which does not wrap? */
+bool bus_is_free(struct bus *bus, uint64_t base, uint64_t size);
+
 /* Removes the window that starts at @base; -ENOENT. An access that already
  * found the window may still be running in the device. */
 int bus_remove(struct bus *bus, uint64_t base);

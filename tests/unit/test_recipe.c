@@ -412,7 +412,7 @@ static size_t order_of(struct bench *t, size_t len)
 	if (r == 0)
 		assert_int_equal(sscanf(bytes, "order %zu", &records), 1);
 	else
-		assert_int_equal(r, -E2BIG);
+		assert_int_equal(r, -EINVAL);
 	free(bytes);
 	free(word);
 	return records;
@@ -428,6 +428,20 @@ static void records_are_less_than_init_has_room_for(void **state)
 	assert_int_equal(order_of(t, CONF_MAX - rest), 0);
 	assert_int_equal(order_of(t, CONF_MAX + 1 - rest), 0);
 	assert_int_equal(order_of(t, 2 * CONF_MAX), 0);
+}
+
+/* Words of a byte, of which the configuration takes more than init does. */
+static void a_command_that_is_too_long_is_the_callers(void **state)
+{
+	struct bench *t = *state;
+
+	while (config_set(&t->cfg, "env", "x=", NULL) == 0)
+		;
+	while (config_set(&t->cfg, "command", "x", NULL) == 0)
+		;
+	assert_int_equal(recipe_prepare(&t->files, &t->cfg, &t->err), -EINVAL);
+	assert_string_equal(t->err.key, "command");
+	assert_non_null(strstr(t->err.text, "256 KiB"));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -449,6 +463,7 @@ int main(void)
 		TEST(without_modules_there_are_only_records),
 		TEST(what_is_impossible_makes_nothing),
 		TEST(records_are_less_than_init_has_room_for),
+		TEST(a_command_that_is_too_long_is_the_callers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
