@@ -67,7 +67,7 @@ static const struct {
 	{ "vireo_memory_track",    "00000SSS" },
 	{ "vireo_memory_dirty",    "SSSSSSSS" },
 	{ "vireo_irq_set",         "000000SS" },
-	{ "vireo_virtio_set_config", "000000SS" },
+	{ "vireo_virtio_set_config", "0000000S" },
 	{ "vireo_exec",            "SSSSSSSS" },
 	{ "vireo_console_tail",    "00000000" },
 	{ "vireo_stats",           "00000000" },
