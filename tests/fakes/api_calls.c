@@ -229,6 +229,7 @@ static int do_sandbox_call(struct api_things *t, unsigned int null)
 				  P(3, &t->err));
 }
 
+INT(sandbox_stop, P(0, t->sandbox))
 INT(sandbox_reset, P(0, t->sandbox), P(1, &t->err))
 
 static int do_sandbox_read(struct api_things *t, unsigned int null)
@@ -391,6 +392,7 @@ static const struct api_call calls[] = {
 	ROW(sandbox_create, "EEe"),
 	ROW(sandbox_register, "E--"),
 	ROW(sandbox_call, "EE-e"),
+	ROW(sandbox_stop, "E"),
 	ROW(sandbox_reset, "Ee"),
 	ROW(sandbox_read, "EE"),
 	ROW(sandbox_destroy, "-"),

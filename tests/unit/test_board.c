@@ -359,6 +359,7 @@ static void board_forgets_a_callers_device_that_finds_no_place(void **state)
 	assert_int_equal(loop_create(&f->loop, NULL), 0);
 	f->board.loop = f->loop;
 	f->board.extras = extras;
+	f->board.custom_loop = (struct loop *const[]){ f->loop, f->loop };
 	assert_int_equal(board_add_virtio(&f->board, attach_one, NULL),
 			 -ENOSPC);
 	first = f->board.terminal;

@@ -100,14 +100,14 @@ static void memory_that_touches_is_one_range(void **state)
 	memset(f->host + LENT - 1, 1, 1);
 	memset(f->host + LENT, 2, 2 * PAGE);
 	memset(f->host + FIXED, 3, PAGE);
-	assert_int_equal(mem_read(&b->readable, bytes, LENT - 1, END - LENT + 1),
-			 0);
+	assert_int_equal(mem_read(&b->readable, bytes, LENT - 1,
+				  END - LENT + 1), 0);
 	assert_int_equal(bytes[0], 1);
 	assert_int_equal(bytes[1], 2);
 	assert_int_equal(bytes[2 * PAGE], 2);
 	assert_int_equal(bytes[2 * PAGE + 1], 3);
-	assert_int_equal(mem_read(&b->readable, bytes, LENT - 1, END - LENT + 2),
-			 -EFAULT);
+	assert_int_equal(mem_read(&b->readable, bytes, LENT - 1,
+				  END - LENT + 2), -EFAULT);
 	assert_int_equal(mem_write(&b->writable, LENT - 1, "ab", 2), 0);
 	assert_memory_equal(f->host + LENT - 1, "ab", 2);
 	assert_int_equal(mem_write(&b->writable, FIXED - 1, "cd", 2), -EFAULT);

@@ -20,7 +20,8 @@ static void it_is_what_it_says(void **state)
 	struct custom_case *t = *state;
 
 	assert_int_equal(front_get(&t->front, VREG_DEVICE_TYPE), 42);
-	assert_int_equal(front_get(&t->front, VREG_QUEUE_SIZE_MAX), CUSTOM_SIZE);
+	assert_int_equal(front_get(&t->front, VREG_QUEUE_SIZE_MAX),
+			 CUSTOM_SIZE);
 	assert_int_equal(front_config(&t->front, 0, 4), 0x666e6f63);
 	assert_int_equal(front_config(&t->front, 12, 1), 'n');
 	assert_int_equal(front_config(&t->front, 12, 2), 0);
@@ -49,7 +50,7 @@ static void its_configuration_can_change(void **state)
 			 -EINVAL);
 }
 
-static void its_configuration_stays_when_the_machine_is_a_new_one(void **state)
+static void its_configuration_outlives_its_machine(void **state)
 {
 	struct custom_case *t = *state;
 
@@ -163,7 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CUSTOM_TEST(it_is_what_it_says),
 		CUSTOM_TEST(its_configuration_can_change),
-		CUSTOM_TEST(its_configuration_stays_when_the_machine_is_a_new_one),
+		CUSTOM_TEST(its_configuration_outlives_its_machine),
 		CUSTOM_TEST(requests_done_at_once),
 		CUSTOM_TEST(X13_a_request_is_void_in_a_child_of_fork),
 		CUSTOM_TEST(requests_done_later_by_another_thread),

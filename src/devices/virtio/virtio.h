@@ -59,10 +59,9 @@ struct virtio_ops {
 	void (*reset)(struct virtio *v);
 	/* The driver has rung queue @n's doorbell. Loop thread. Mandatory. */
 	void (*kick)(struct virtio *v, unsigned int n);
-	/* Only queue @n stops (ring reset; not having it means not offering
-	 * F_RING_RESET), maybe in a pause. Its kicks have ended, it is not live
-	 * any more; on return its requests have left the device and nobody
-	 * uses it. */
+	/* Only queue @n stops (ring reset, maybe in a pause; not having it
+	 * means not offering F_RING_RESET). Its kicks have ended, it is not
+	 * live; on return its requests have left it and nobody uses it. */
 	void (*stop_queue)(struct virtio *v, unsigned int n);
 	/* The device type's own fields, inside a node of its own; the core
 	 * saves the rest. The device is stopped or paused. Saving must not
