@@ -67,16 +67,21 @@ static int start(struct guest *g, struct vireo_config *cfg,
 	return r;
 }
 
-/* True when it ended as it should. What it wrote is all there by then. */
+/* True when it ended as it should. What it wrote, and there was room for, is
+ * there by then; the rest comes with vireo_destroy(), which would wait for a
+ * reader if the pipe was full: that is us. */
 static int finish(struct guest *g, size_t number)
 {
 	struct vireo_end end;
 	int good = vireo_wait(g->vm, 0, &end) == 0 && end.exit_code == 0;
 
 	read_console(g, number);
+	vireo_destroy(&g->vm);
+	read_console(g, number);
+	if (g->len)
+		take(g, number, "\n", 1);
 	if (!good)
 		printf("%zu: %s\n", number, end.verdict);
-	vireo_destroy(&g->vm);
 	close(g->console);
 	return good;
 }

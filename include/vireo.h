@@ -219,7 +219,8 @@ VIREO_API int vireo_wait(struct vireo_vm *vm, int timeout_ms,
 			 struct vireo_end *end);
 
 /* A descriptor that polls readable once the VM has ended; owned by the VM. Do
- * not read it. */
+ * not read it. By then its consoles have written what their readers had room
+ * for; vireo_destroy() writes the rest, and waits for a reader up to 2 s. */
 VIREO_API int vireo_event_fd(const struct vireo_vm *vm);
 
 /* Presses the ACPI power button: the guest is asked to shut down. VIREO_ESTATE

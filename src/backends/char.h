@@ -90,7 +90,8 @@ int char_attach(struct char_dev *chr, int fd);
 void char_detach(struct char_dev *chr);
 
 /* Wakes writers that wait and makes all later waits return at once (the VM is
- * about to end); char_resume() undoes it. */
+ * about to end); char_resume() undoes it, and what is held goes out as far as
+ * it can without waiting: a line may have no end any more. */
 void char_cancel(struct char_dev *chr);
 void char_resume(struct char_dev *chr);
 

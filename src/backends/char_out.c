@@ -535,6 +535,8 @@ void char_out_resume(struct char_out *o)
 	o->cancelled = false;
 	if (o->cancel_fd >= 0)
 		fd_event_drain(o->cancel_fd);
+	if (o->len)
+		push(o);
 	pthread_mutex_unlock(&o->lock);
 }
 

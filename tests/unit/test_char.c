@@ -231,6 +231,22 @@ static void cancel_frees_a_waiting_writer_and_later_ones(void **state)
 	assert_int_equal(char_out_dropped(b->out), start);
 }
 
+/* The writers have been stopped: who looks now finds all of it. */
+static void resume_sends_the_line_that_has_no_end(void **state)
+{
+	struct bench *b = *state;
+	char got[3];
+
+	open_pair(b, PIPE);
+	create(b, -1, b->fd[1]);
+	assert_int_equal(fcntl(b->fd[0], F_SETFL, O_NONBLOCK), 0);
+	say(b, "abc");
+	char_cancel(b->chr);
+	char_resume(b->chr);
+	assert_int_equal(read(b->fd[0], got, sizeof(got)), 3);
+	assert_memory_equal(got, "abc", 3);
+}
+
 static void DC07_reader_that_is_gone_does_not_hurt(void **state)
 {
 	struct bench *b = *state;
@@ -427,6 +443,7 @@ int main(void)
 		T(DC01_reader_that_never_reads_is_given_up),
 		T(nearly_full_pipe_does_not_block_a_write),
 		T(cancel_frees_a_waiting_writer_and_later_ones),
+		T(resume_sends_the_line_that_has_no_end),
 		T(DC07_reader_that_is_gone_does_not_hurt),
 		T(DC07_reader_that_goes_while_the_writer_waits),
 		T(R10_full_disk_drops_and_R15_logs_ten_lines),

@@ -292,6 +292,25 @@ static void console_tail_is_there_wherever_it_goes(void **state)
 	vireo_console_tail(NULL, join, NULL);
 }
 
+/* Up to its last byte, whatever that is. */
+static void console_output_is_there_when_the_vm_has_ended(void **state)
+{
+	struct one_vm *f = *state;
+	char got[16] = "";
+	int pair[2];
+
+	assert_int_equal(pipe2(pair, O_NONBLOCK | O_CLOEXEC), 0);
+	f->fds.console_out = pair[1];
+	fake_print(0, "one\n# ");
+	one_vm_power_off(0);
+	one_vm_run(f);
+	assert_int_equal(read(pair[0], got, sizeof(got) - 1), 6);
+	assert_string_equal(got, "one\n# ");
+	f->fds.console_out = -1;
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +324,7 @@ int main(void)
 		VM_TEST(console_size_without_a_virtio_terminal_is_harmless),
 		VM_TEST(console_panic_before_the_driver_is_a_panic),
 		VM_TEST(console_tail_is_there_wherever_it_goes),
+		VM_TEST(console_output_is_there_when_the_vm_has_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
