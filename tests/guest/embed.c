@@ -23,6 +23,7 @@
 #define LENT	 0xe0400000u
 #define LENT_RO	 0xe0500000u
 #define CHANNEL	 0x510
+#define MEMORY	 (64u << 20) /* as key "memory" says */
 #define PASS	 1 /* a debug exit of 0 */
 
 struct host {
@@ -33,6 +34,8 @@ struct host {
 	int bell, irq;
 	atomic_uint bells;
 	uint8_t *lent;
+	uint64_t listed, lent_listed; /* bytes of written pages */
+	uint64_t listed_to;
 };
 
 static void check(int ok, const char *what, const struct vireo_error *err)
@@ -135,6 +138,30 @@ static void add_devices(struct vireo_config *cfg, struct host *h)
 	      "hypercall", &err);
 }
 
+static void on_written(void *ctx, uint64_t gpa, uint64_t length)
+{
+	struct host *h = ctx;
+
+	check(gpa > h->listed_to || !gpa, "pages are not by address", NULL);
+	h->listed_to = gpa + length;
+	h->listed += length;
+	if (gpa == LENT)
+		h->lent_listed = length;
+	check(gpa < MEMORY || gpa == LENT, "a page is nobody's", NULL);
+}
+
+/* The guest has written some pages of its RAM, and one that it was lent. */
+static void check_written(struct host *h)
+{
+	check(vireo_memory_dirty(h->vm, on_written, h) == 0, "dirty", NULL);
+	check(h->lent_listed == 4096, "lent memory is not listed", NULL);
+	check(h->listed > 4096 && h->listed < MEMORY / 2,
+	      "of the RAM none is listed, or all", NULL);
+	h->listed = h->listed_to = 0;
+	check(vireo_memory_dirty(h->vm, on_written, h) == 0, "dirty", NULL);
+	check(!h->listed, "pages are listed twice", NULL);
+}
+
 static void run(struct host *h, const char *image, const char *irqchip)
 {
 	struct vireo_config *cfg;
@@ -153,10 +180,12 @@ static void run(struct host *h, const char *image, const char *irqchip)
 	add_memory(cfg, h);
 	check(vireo_create(&h->vm, cfg, &err) == 0, "create", &err);
 	vireo_config_destroy(&cfg);
+	check(vireo_memory_track(h->vm) == 0, "track", NULL);
 	check(vireo_start(h->vm, &err) == 0, "start", &err);
 	check(vireo_wait(h->vm, -1, &end) == 0, "wait", NULL);
 	check(end.reason == VIREO_DEBUG_EXIT && end.status == PASS,
 	      end.detail[0] ? end.detail : end.verdict, NULL);
+	check_written(h);
 	vireo_destroy(&h->vm);
 }
 
