@@ -266,6 +266,13 @@ PROBE(instruction)
 	return result;
 }
 
+/* in[0]: for a segment register. */
+PROBE(load_selector)
+{
+	__asm__ volatile("mov %0, %%es" : : "r"(*(const uint32_t *)in));
+	return 0;
+}
+
 /* ---- hypercalls ---- */
 
 /* in: number, place of the input, its length, place of the output, its room. */

@@ -178,6 +178,24 @@ static void two_ports_are_open(void **state)
 	bench_finish(&b);
 }
 
+/* Code for the stubs and the TSS; the guest's own segments are not there. */
+static void no_segment_can_be_loaded_by_the_guest(void **state)
+{
+	const uint64_t gdt = ARCH_SANDBOX_SYSTEM + MAP_GDT;
+	struct bench b;
+
+	bench_init(&b);
+	assert_int_equal(word(&b, gdt + SEL_KERNEL_CODE) >> 40 & 0xff, 0x9b);
+	assert_int_equal(word(&b, gdt + SEL_TASK) >> 40 & 0xff, 0x8b);
+	assert_int_equal(word(&b, gdt + SEL_TASK) & 0xffff, TSS_LIMIT);
+	assert_int_equal(word(&b, gdt + SEL_TASK + 8), MAP_HIGH >> 32);
+	for (uint64_t at = 0; at < PAGE; at += 8)
+		if (at != SEL_KERNEL_CODE && at != SEL_TASK &&
+		    at != SEL_TASK + 8)
+			assert_true(word(&b, gdt + at) == 0);
+	bench_finish(&b);
+}
+
 static void faults_lead_to_a_stub_each(void **state)
 {
 	const uint64_t idt = ARCH_SANDBOX_SYSTEM + MAP_IDT;
@@ -233,6 +251,7 @@ int main(void)
 		cmocka_unit_test(of_the_system_the_guest_sees_the_gate),
 		cmocka_unit_test(nothing_else_is_mapped),
 		cmocka_unit_test(two_ports_are_open),
+		cmocka_unit_test(no_segment_can_be_loaded_by_the_guest),
 		cmocka_unit_test(faults_lead_to_a_stub_each),
 		cmocka_unit_test(there_is_room_for_every_table),
 	};

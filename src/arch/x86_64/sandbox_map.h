@@ -37,12 +37,14 @@
 #define PORT_STUB   0xe2 /* when the stubs write to it */
 #define PORT_MOST   0xff /* the I/O bitmap ends there: above, all are closed */
 
-/* Selectors: in this order SYSCALL and SYSRET agree (SDM 5.8.8). */
+/* Selectors: in this order SYSCALL and SYSRET agree (SDM 5.8.8). The guest's
+ * are loaded from outside. */
 #define SEL_KERNEL_CODE 0x08
 #define SEL_KERNEL_DATA 0x10
 #define SEL_USER_DATA   0x1b
 #define SEL_USER_CODE   0x23
 #define SEL_TASK        0x28
+#define GDT_LIMIT       (7 * 8 - 1)
 
 #define TSS_SIZE  104 /* then the I/O bitmap, and a byte of ones */
 #define TSS_LIMIT (TSS_SIZE + PORT_MOST / 8 + 1)

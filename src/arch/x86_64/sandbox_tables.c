@@ -152,21 +152,21 @@ static int write_gate(const struct mem *mem,
 			     sizeof(words));
 }
 
-/* Flat segments with the accessed bit set (SDM 3.4.5), and the TSS. */
+/* What the CPU loads by itself: code for the stubs, with the accessed bit set
+ * (SDM 3.4.5), and the TSS. There is nothing that the guest could load: no far
+ * jump leads anywhere, and no MOV SS puts off a debug exception until we are
+ * out of the guest, or on the privileged side with the guest's stack. */
 static int write_gdt(const struct mem *mem)
 {
 	const uint64_t tss = MAP_HIGH + MAP_TSS;
-	const le64 gdt[] = {
-		le64_put(0),
-		le64_put(0x00af9b000000ffff), /* kernel code, 64 bits */
-		le64_put(0x00cf93000000ffff), /* kernel data */
-		le64_put(0x00cff3000000ffff), /* user data */
-		le64_put(0x00affb000000ffff), /* user code, 64 bits */
-		le64_put(TSS_LIMIT | (tss & 0xffffff) << 16 |
-			 UINT64_C(0x8b) << 40 | (tss >> 24 & 0xff) << 56),
-		le64_put(tss >> 32),
-	};
+	le64 gdt[(GDT_LIMIT + 1) / 8];
 
+	memset(gdt, 0, sizeof(gdt));
+	gdt[SEL_KERNEL_CODE / 8] = le64_put(0x00af9b000000ffff); /* 64 bits */
+	gdt[SEL_TASK / 8] = le64_put(TSS_LIMIT | (tss & 0xffffff) << 16 |
+				     UINT64_C(0x8b) << 40 |
+				     (tss >> 24 & 0xff) << 56);
+	gdt[SEL_TASK / 8 + 1] = le64_put(tss >> 32);
 	return mem_write(mem, ARCH_SANDBOX_SYSTEM + MAP_GDT, gdt, sizeof(gdt));
 }
 

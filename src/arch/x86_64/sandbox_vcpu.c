@@ -24,6 +24,7 @@
  * honour an I/O bitmap; and kvm_pvm honours nothing else. Interrupts, which the
  * guest may now turn off, there are none. */
 #define RFLAGS_RUN 0x3002u
+#define RFLAGS_IF  0x200u
 
 #define MSR_STAR  0xc0000081u
 #define MSR_LSTAR 0xc0000082u
@@ -32,7 +33,11 @@
 #define XCR0_USED   0xe7u /* x87, SSE, AVX, AVX-512 */
 #define MXCSR_RESET 0x1f80u
 #define FCW_RESET   0x37fu
-#define MXCSR_AT    24 /* in the XSAVE area (SDM volume 1, 13.4.1) */
+/* In the XSAVE area (SDM volume 1, 13.4.1 and 13.4.2). */
+#define MXCSR_AT     24
+#define XSTATE_BV_AT 512
+#define XSTATE_X87   1u
+#define XSTATE_SSE   2u
 
 #define SYNC_ALL \
 	(KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS)
@@ -61,27 +66,38 @@ static struct kvm_segment flat(uint16_t selector, uint8_t type)
 	};
 }
 
+/* All of them: what KVM has at first is a CPU after its reset, with an LDT that
+ * lies in the guest's own memory. Of that only the APIC's address stays; there
+ * is no APIC. */
 static void set_sregs(struct kvm_sregs *s, bool xsave)
 {
-	s->cs = flat(SEL_USER_CODE, 11);
-	s->ss = flat(SEL_USER_DATA, 3);
-	s->ds = s->es = s->fs = s->gs = s->ss;
-	s->tr = (struct kvm_segment){
-		.base = MAP_HIGH + MAP_TSS,
-		.limit = TSS_LIMIT,
-		.selector = SEL_TASK,
-		.type = 11, /* busy */
-		.present = 1,
+	const struct kvm_segment none = { .unusable = 1 };
+	const uint64_t apic_base = s->apic_base;
+
+	*s = (struct kvm_sregs){
+		.cs = flat(SEL_USER_CODE, 11),
+		.ds = none,
+		.es = none,
+		.fs = none,
+		.gs = none,
+		.ss = flat(SEL_USER_DATA, 3),
+		.tr = {
+			.base = MAP_HIGH + MAP_TSS,
+			.limit = TSS_LIMIT,
+			.selector = SEL_TASK,
+			.type = 11, /* busy */
+			.present = 1,
+		},
+		.ldt = none,
+		.gdt = { .base = MAP_HIGH + MAP_GDT, .limit = GDT_LIMIT },
+		.idt = { .base = MAP_HIGH + MAP_IDT,
+			 .limit = MAP_VECTORS * 16 - 1 },
+		.cr0 = CR0_RUN,
+		.cr3 = ARCH_SANDBOX_SYSTEM + MAP_TABLES,
+		.cr4 = CR4_RUN | (xsave ? CR4_OSXSAVE : 0),
+		.efer = EFER_RUN,
+		.apic_base = apic_base,
 	};
-	s->gdt.base = MAP_HIGH + MAP_GDT;
-	s->gdt.limit = 7 * 8 - 1;
-	s->idt.base = MAP_HIGH + MAP_IDT;
-	s->idt.limit = MAP_VECTORS * 16 - 1;
-	s->cr0 = CR0_RUN;
-	s->cr2 = 0;
-	s->cr3 = ARCH_SANDBOX_SYSTEM + MAP_TABLES;
-	s->cr4 = CR4_RUN | (xsave ? CR4_OSXSAVE : 0);
-	s->efer = EFER_RUN;
 }
 
 /* What KVM and the CPU have of the extended state that guests may use. */
@@ -120,6 +136,21 @@ static int init_features(struct kvm_vcpu *vcpu, const struct kvm *kvm,
 	return !r && xcr0 ? kvm_vcpu_set_xcr0(vcpu, xcr0) : r;
 }
 
+/* The floating-point state of a CPU after its reset. x87 and SSE are there, the
+ * rest is not, and becomes zero. Were they not there, either, it would be the
+ * same but for MXCSR, which a CPU without XSAVES would leave alone (SDM volume
+ * 1, 13.8). */
+static int make_xsave(struct arch_sandbox *a, const struct kvm *kvm)
+{
+	a->xsave = calloc(1, kvm_xsave_size(kvm));
+	if (!a->xsave)
+		return -ENOMEM;
+	((uint16_t *)a->xsave)[0] = FCW_RESET;
+	((uint32_t *)a->xsave)[MXCSR_AT / 4] = MXCSR_RESET;
+	((uint64_t *)a->xsave)[XSTATE_BV_AT / 8] = XSTATE_X87 | XSTATE_SSE;
+	return 0;
+}
+
 int arch_sandbox_init(struct arch_sandbox *a, struct kvm_vcpu *vcpu,
 		      const struct kvm *kvm, struct err *err)
 {
@@ -131,11 +162,8 @@ int arch_sandbox_init(struct arch_sandbox *a, struct kvm_vcpu *vcpu,
 		return err_set(err, -ENOTSUP,
 			       "/dev/kvm: no \"register sync\" here, which "
 			       "sandboxes need (use a newer kernel)");
-	a->xsave = calloc(1, kvm_xsave_size(kvm));
-	if (!a->xsave)
+	if (make_xsave(a, kvm) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	((uint16_t *)a->xsave)[0] = FCW_RESET;
-	((uint32_t *)a->xsave)[MXCSR_AT / 4] = MXCSR_RESET;
 	r = init_features(vcpu, kvm, &xsave);
 	if (!r)
 		r = kvm_vcpu_get_sregs(vcpu, &a->sregs);
@@ -162,16 +190,22 @@ int arch_sandbox_reset(struct arch_sandbox *a, struct kvm_vcpu *vcpu)
 	return kvm_vcpu_set_xsave(vcpu, a->xsave);
 }
 
-/* Segments and control registers as well, and what was on its way to the guest
- * when it was stopped. */
-static void enter_fresh(struct arch_sandbox *a, struct kvm_run *run)
+/* Nothing is on its way to the guest. */
+static void clear_events(struct kvm_run *run)
 {
-	run->s.regs.sregs = a->sregs;
 	run->s.regs.events = (struct kvm_vcpu_events){
 		.flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
 			 KVM_VCPUEVENT_VALID_SHADOW,
 	};
-	run->kvm_dirty_regs = SYNC_ALL;
+	run->kvm_dirty_regs |= KVM_SYNC_X86_EVENTS;
+}
+
+/* Segments and control registers as well. */
+static void enter_fresh(struct arch_sandbox *a, struct kvm_run *run)
+{
+	run->s.regs.sregs = a->sregs;
+	run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
+	clear_events(run);
 	a->fresh = false;
 }
 
@@ -180,6 +214,11 @@ void arch_sandbox_enter(struct arch_sandbox *a, struct kvm_vcpu *vcpu,
 {
 	struct kvm_run *run = vcpu->run;
 
+	/* STI may have been the guest's last instruction but one: VMX does not
+	 * enter with its shadow and interrupts off (SDM volume 3, "checks on
+	 * guest non-register state"). */
+	if (run->s.regs.regs.rflags & RFLAGS_IF)
+		clear_events(run);
 	run->s.regs.regs = (struct kvm_regs){
 		.rip = pc,
 		.rsp = sp,
