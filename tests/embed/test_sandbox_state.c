@@ -189,6 +189,37 @@ static void no_selector_loads_anything(void **state)
 	vireo_sandbox_destroy(&sb);
 }
 
+/* out %al, $0xe0; mov $7, %eax; ret */
+static void a_function_may_begin_with_its_end(void **state)
+{
+	static const uint8_t code[] = { 0xe6, 0xe0, 0xb8, 7, 0, 0, 0, 0xc3 };
+	const struct vireo_sandbox_options options = {
+		.size = sizeof(options),
+		.image = code,
+		.image_len = sizeof(code),
+		.flat = true,
+		.memory = 4096 * 100,
+		.buffer = 4096,
+		.stack = 4096,
+	};
+	struct vireo_sandbox *sb;
+	struct vireo_error err;
+	char out[16];
+
+	if (vireo_sandbox_create(&sb, &options, &err) != 0)
+		fail_msg("%s", err.text);
+	for (int i = 0; i < 6; i++) {
+		size_t len;
+
+		assert_int_equal(case_call(sb, NULL, NULL, 0, out, sizeof(out),
+					   &len, NULL), 0);
+		assert_int_equal(len, 0);
+		if (i == 3)
+			case_reset(sb);
+	}
+	vireo_sandbox_destroy(&sb);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +227,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_a_reset_it_is_all_there),
 		cmocka_unit_test(a_call_has_its_own_registers),
 		cmocka_unit_test(no_selector_loads_anything),
+		cmocka_unit_test(a_function_may_begin_with_its_end),
 	};
 
 	case_begin(argc, argv);

@@ -190,6 +190,22 @@ int arch_sandbox_reset(struct arch_sandbox *a, struct kvm_vcpu *vcpu)
 	return kvm_vcpu_set_xsave(vcpu, a->xsave);
 }
 
+/* A port write is behind us only when KVM_RUN has been called again: KVM looks
+ * whether RIP is still at the instruction, and if so goes past it. A function
+ * that begins with the one that ended the last call would lose it. */
+static void settle(struct kvm_vcpu *vcpu, uint64_t pc)
+{
+	struct kvm_run *run = vcpu->run;
+	const uint64_t dirty = run->kvm_dirty_regs;
+
+	/* When some are dirty RIP may be that of a call that did not begin. */
+	if (run->exit_reason != KVM_EXIT_IO ||
+	    (!dirty && run->s.regs.regs.rip != pc))
+		return;
+	kvm_vcpu_settle(vcpu);
+	run->kvm_dirty_regs = dirty;
+}
+
 /* Nothing is on its way to the guest. */
 static void clear_events(struct kvm_run *run)
 {
@@ -214,6 +230,7 @@ void arch_sandbox_enter(struct arch_sandbox *a, struct kvm_vcpu *vcpu,
 {
 	struct kvm_run *run = vcpu->run;
 
+	settle(vcpu, pc);
 	/* STI may have been the guest's last instruction but one: VMX does not
 	 * enter with its shadow and interrupts off (SDM volume 3, "checks on
 	 * guest non-register state"). */
