@@ -263,8 +263,10 @@ static int run_thread(struct run *run, const sigset_t *mask, struct err *err)
 			       strerror(-r));
 	sandbox_stop_begin(&sb->stop, &sb->vcpu);
 	r = run_guest(run, err);
-	if (getpid() == sb->process) /* a child has its lock as it was */
+	if (getpid() == sb->process)
 		sandbox_stop_end(&sb->stop);
+	else /* a child has its lock as it was, and no timer */
+		sandbox_deadline_forget(&sb->deadline);
 	return r;
 }
 

@@ -27,5 +27,8 @@ int sandbox_deadline_begin(struct sandbox_deadline *d, uint64_t timeout_us,
 bool sandbox_deadline_over(const struct sandbox_deadline *d);
 /* The signal is not pending any more, and the mask is as before. */
 void sandbox_deadline_end(struct sandbox_deadline *d);
+/* In a child process, before the end: the timer is its parent's, and its number
+ * may be that of one of the child's own. */
+void sandbox_deadline_forget(struct sandbox_deadline *d);
 
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static unsigned int entries(const char *path)
@@ -332,6 +333,64 @@ static void X13_a_child_of_fork_is_harmless(void **state)
 	vireo_sandbox_destroy(&sb);
 }
 
+struct family {
+	pid_t parent, child;
+	timer_t timer; /* the child's */
+	int error;
+};
+
+static int64_t come_back_twice(void *ctx, const void *in, size_t in_len,
+			       void *out, size_t out_cap)
+{
+	struct sigevent nothing = { .sigev_notify = SIGEV_NONE };
+	struct family *f = ctx;
+
+	f->child = fork();
+	if (f->child == 0)
+		f->error = timer_create(CLOCK_MONOTONIC, &nothing, &f->timer);
+	return 0;
+}
+
+/* In a process whose timers have had no number yet, and in its child. */
+static int call_and_fork(void)
+{
+	struct family f = { .parent = getpid() };
+	struct vireo_sandbox *sb = case_create(0);
+	struct vireo_sandbox_call call = { .size = sizeof(call),
+					   .function = "pass_on",
+					   .timeout_us = TIMEOUT };
+	struct itimerspec left;
+	int status = -1, r;
+
+	if (vireo_sandbox_register(sb, 3, come_back_twice, &f) != 0)
+		return 1;
+	r = vireo_sandbox_call(sb, &call, NULL, NULL);
+	if (getpid() != f.parent) {
+		if (r != VIREO_ESTATE || f.error != 0)
+			_exit(2);
+		_exit(timer_gettime(f.timer, &left) == 0 &&
+		      vireo_sandbox_destroy(&sb) == 0 ? 0 : 3);
+	}
+	while (waitpid(f.child, &status, 0) < 0)
+		;
+	vireo_sandbox_destroy(&sb);
+	return r != 0 ? 4 : WEXITSTATUS(status);
+}
+
+/* The deadline's timer is of the parent: the child has one of that number. */
+static void X13_a_child_that_comes_back_keeps_its_timers(void **state)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0)
+		_exit(call_and_fork());
+	assert_true(pid > 0);
+	while (waitpid(pid, &status, 0) < 0)
+		;
+	assert_int_equal(status, 0);
+}
+
 /* ---- what the host cannot give ---- */
 
 static void descriptors_that_are_no_kvm_are_refused(void **state)
@@ -420,6 +479,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_second_thread_is_refused),
 		cmocka_unit_test(L03_X14_many_at_once_leave_nothing_behind),
 		cmocka_unit_test(X13_a_child_of_fork_is_harmless),
+		cmocka_unit_test(X13_a_child_that_comes_back_keeps_its_timers),
 		cmocka_unit_test(descriptors_that_are_no_kvm_are_refused),
 		cmocka_unit_test(no_more_descriptors_is_an_error),
 		cmocka_unit_test(L01_no_handler_is_installed),
