@@ -206,11 +206,12 @@ VIREO_API int vireo_config_own_threads(struct vireo_config *cfg,
 				       struct vireo_error *err);
 
 /* Runs vCPU @cpu on the calling thread until the VM has ended, over resets of
- * the machine; before vireo_start() it waits. Callbacks of devices run on it,
- * with their rules. Meanwhile SIGRTMAX - 1 is blocked for this thread, and
- * while it is in the guest all other signals wait. 0; VIREO_EINVAL: no such
- * vCPU; VIREO_ESTATE: the VM has threads itself, or has ended, or another
- * thread runs this vCPU. The thread is out before vireo_destroy() returns. */
+ * the machine; before vireo_start() it waits, until a vireo_stop() that comes
+ * first. Callbacks of devices run on it, with their rules. Meanwhile
+ * SIGRTMAX - 1 is blocked for this thread, and while it is in the guest all
+ * other signals wait. 0; VIREO_EINVAL: no such vCPU; VIREO_ESTATE: the VM has
+ * threads itself, or has ended or been stopped, or another thread runs this
+ * vCPU. The thread is out before vireo_destroy() returns. */
 VIREO_API int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu);
 
 /* Waits until the VM has ended, at most @timeout_ms (-1: for ever, 0: only
@@ -272,7 +273,9 @@ VIREO_API int vireo_pause(struct vireo_vm *vm);
 VIREO_API int vireo_resume(struct vireo_vm *vm);
 
 /* Ends the VM now, whatever the guest does. Returns at once; vireo_wait()
- * tells when it has ended. The first end reason wins. */
+ * tells when it has ended. The first end reason wins. Before vireo_start() it
+ * keeps the VM from starting: then there is no end to wait for, and who is in
+ * vireo_vcpu_run() comes out. */
 VIREO_API void vireo_stop(struct vireo_vm *vm);
 
 /* Stops the VM when it runs, joins its threads and frees everything. It lets
@@ -794,7 +797,8 @@ VIREO_API int vireo_sandbox_call(struct vireo_sandbox *sb,
  * Ends the call that is under way in another thread, whatever the guest does,
  * by VIREO_TRAP_STOPPED; a callback returns first. Any thread, and callbacks,
  * but not signal handlers. 0; the call may have come to its own end meanwhile.
- * VIREO_ESTATE: the guest does not run (yet), or in a child process.
+ * VIREO_ESTATE: the guest does not run (yet), or in a child process. As any
+ * function, not once vireo_sandbox_destroy() has been called.
  */
 VIREO_API int vireo_sandbox_stop(struct vireo_sandbox *sb);
 
@@ -813,8 +817,9 @@ VIREO_API int vireo_sandbox_reset(struct vireo_sandbox *sb,
 VIREO_API int vireo_sandbox_read(struct vireo_sandbox *sb, uint64_t address,
 				 void *buf, size_t len);
 
-/* Frees it, and sets *sb to NULL. 0; VIREO_ESTATE, and nothing happens: during
- * a call. NULL is allowed. */
+/* Frees it, and sets *sb to NULL. By then no other thread is in
+ * vireo_sandbox_stop(), or comes to it: a watchdog has been told, or joined.
+ * 0; VIREO_ESTATE, and nothing happens: during a call. NULL is allowed. */
 VIREO_API int vireo_sandbox_destroy(struct vireo_sandbox **sb);
 
 /* ---- looking into a guest that stands still (x86-64) ---- */

@@ -111,13 +111,15 @@ static uint64_t end_of_run(const struct vireo_vm *vm)
 static void supervise(void *ctx, uint32_t events)
 {
 	struct vireo_vm *vm = ctx;
-	bool again;
-	bool stop;
+	bool again, stop, never;
 
 	fd_event_drain(vm->work_fd);
 	pthread_mutex_lock(&vm->lock);
 	stop = vm->requested && vm->state == VM_RUNNING;
+	never = vm->requested && vm->state == VM_BUILT; /* see set_running() */
 	pthread_mutex_unlock(&vm->lock);
+	if (never)
+		close_seats(vm);
 	if (!stop) {
 		vm_call_vcpus(vm);
 		return;

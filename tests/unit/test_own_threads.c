@@ -131,6 +131,22 @@ static void a_thread_that_waits_leaves_when_the_vm_goes(void **state)
 	assert_true(r.result == 0 || r.result == VIREO_ESTATE);
 }
 
+static void C08_a_thread_that_waits_leaves_when_nothing_will_start(void **state)
+{
+	struct api_case *f = *state;
+	struct runner r;
+
+	api_case_create(f);
+	begin(f, &r, 0);
+	usleep(20000);
+	vireo_stop(f->vm);
+	pthread_join(r.thread, NULL);
+	assert_true(r.result == 0 || r.result == VIREO_ESTATE);
+	assert_int_equal(vireo_vcpu_run(f->vm, 0), VIREO_ESTATE);
+	assert_int_equal(vireo_start(f->vm, &f->err), VIREO_ESTATE);
+	assert_int_equal(vireo_wait(f->vm, 0, NULL), VIREO_ESTATE);
+}
+
 static void a_thread_in_the_guest_is_called_out(void **state)
 {
 	struct api_case *f = *state;
@@ -211,6 +227,7 @@ int main(void)
 		T(a_thread_stays_over_a_reset),
 		T(a_vm_that_nobody_runs_can_be_stopped),
 		T(a_thread_that_waits_leaves_when_the_vm_goes),
+		T(C08_a_thread_that_waits_leaves_when_nothing_will_start),
 		T(a_thread_in_the_guest_is_called_out),
 		T(callbacks_run_there_and_mask_and_rules_are_kept),
 		T(L04_vcpus_that_cannot_be_run_are_refused),
