@@ -15,7 +15,7 @@
 #define AREA       1024 /* XSAVE's */
 #define AREA_MXCSR (AREA + 24)
 #define AREA_XMM   (AREA + 160)
-#define ENDINGS    42
+#define ENDINGS    43
 #define SHORT      3000 /* us, for those that spin */
 
 enum { GP = 13 };
