@@ -268,8 +268,11 @@ VIREO_API const char *vireo_console_path(const struct vireo_vm *vm,
 VIREO_API int vireo_pause(struct vireo_vm *vm);
 
 /* Lets the guest go on, unless a debugger (key "gdb") wants it to stand still,
- * too: then it goes on when the debugger lets it. Not having been paused is no
- * error. VIREO_ESTATE as above. */
+ * too: then it goes on when the debugger lets it, and what the debugger has
+ * begun, as a step, goes on where the pause has interrupted it. Without one a
+ * step is forgotten, and what was watched and touched, and not told
+ * (vireo_hit_wait()), keeps the guest paused until then. Not having been paused
+ * is no error. VIREO_ESTATE as above. */
 VIREO_API int vireo_resume(struct vireo_vm *vm);
 
 /* Ends the VM now, whatever the guest does. Returns at once; vireo_wait()
@@ -906,8 +909,9 @@ enum vireo_break {
 /*
  * Stops the guest where vCPUs, all of them, touch guest-virtual address @va.
  * A breakpoint in software is a changed byte in the guest's RAM, which is found
- * by the page tables of @cpu; it is lost when the guest resets itself. The
- * other kinds are the CPU's own, and know no page tables.
+ * by the page tables of @cpu; it is lost when the guest resets itself, and
+ * taken away when the VM ends. It cannot be in memory that was lent. The other
+ * kinds are the CPU's own, and know no page tables.
  *
  * @len: of what is watched, 1, 2, 4 or 8 bytes, @va a multiple of it; else 1.
  * Adding one again is no error. VIREO_EINVAL: as above, or @va is not mapped to

@@ -115,19 +115,14 @@ void gate_wait_empty(struct gate *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
-int gate_alone(struct gate *g)
-{
-	int alone;
-
-	pthread_mutex_lock(&g->lock);
-	alone = g->alone;
-	pthread_mutex_unlock(&g->lock);
-	return alone;
-}
-
 bool gate_is_open_for_one(struct gate *g)
 {
-	return gate_alone(g) != GATE_NOBODY;
+	bool open;
+
+	pthread_mutex_lock(&g->lock);
+	open = g->alone != GATE_NOBODY;
+	pthread_mutex_unlock(&g->lock);
+	return open;
 }
 
 bool gate_is_empty(struct gate *g)

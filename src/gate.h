@@ -62,8 +62,6 @@ void gate_wake(struct gate *g);
 void gate_wait_empty(struct gate *g);
 /* Closed for all but one. */
 bool gate_is_open_for_one(struct gate *g);
-/* For which? GATE_NOBODY: it is not. */
-int gate_alone(struct gate *g);
 /* Nobody is inside, and nobody gets in. */
 bool gate_is_empty(struct gate *g);
 

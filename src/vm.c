@@ -71,6 +71,7 @@ static void close_seats(struct vireo_vm *vm)
 
 static void publish_end(struct vireo_vm *vm)
 {
+	vm_debug_end(vm); /* or the core would show breakpoints */
 	vm_write_core(vm, vm->end.reason); /* which does not change any more */
 	if (vm->command)
 		command_vm_ended(vm->command);

@@ -71,7 +71,7 @@ struct vireo_vm {
 	struct vcpu_host host;
 	struct seat *seat; /* owned; of each vCPU, or NULL */
 	struct vcpu *vcpu; /* owned; cfg->cpus of them */
-	struct gate gate;  /* closed while @paused is not 0 */
+	struct gate gate;  /* follows @wants */
 	struct vm_debug debug;
 	struct gdb_server *gdb; /* owned; NULL: nobody wants to debug it */
 	uint16_t cols; /* of the user's terminal; 0: not known */
@@ -93,7 +93,7 @@ struct vireo_vm {
 	enum vm_state state;
 	bool requested; /* somebody wants the VM to end: see end */
 	bool panicked;  /* a panic was seen or reported */
-	unsigned int paused; /* enum vm_pauser bits */
+	struct vm_wants wants; /* what may run */
 	unsigned int waiters; /* threads that are in a wait for the VM */
 	struct vireo_end end;
 	unsigned int samples; /* looks at the vCPUs; the io thread's */

@@ -3,7 +3,7 @@
  * A VM as gdb's stub knows machines: the functions of struct gdb_target_ops,
  * on the stub's thread. With key "gdb" the debugger is the stub's client.
  */
-#include "vm.h"
+#include "vm_debug_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -308,8 +308,7 @@ int vm_gdb_start(struct vireo_vm *vm, struct err *err)
 		return 0;
 	if (vm->cfg->gdb_wait) {
 		pthread_mutex_lock(&vm->lock);
-		vm->paused |= VM_PAUSED_BY_DEBUGGER;
-		gate_close(&vm->gate);
+		vm_stop_for_debugger(vm);
 		pthread_mutex_unlock(&vm->lock);
 	}
 	return gdb_server_start(vm->gdb, err);

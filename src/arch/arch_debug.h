@@ -86,12 +86,13 @@ int arch_vcpu_reflect(struct kvm_vcpu *vcpu, const struct arch_debug *debug,
 
 /* Do breakpoints of this kind work for a guest's kernel here? Runs a tiny
  * guest. They do not where KVM emulates the guest's kernel (watchpoints), or
- * where KVM's own processor is emulated (any). */
-bool arch_probe_break(const struct kvm *kvm, enum vireo_break kind);
+ * where KVM's own processor is emulated (any). 1, 0; -errno: it does not run,
+ * which says nothing. The same below. */
+int arch_probe_break(const struct kvm *kvm, enum vireo_break kind);
 /* An instruction of one byte that can stand in for ARCH_BREAK_INSN in a guest's
  * kernel where that does not work; 0: none. It is a port's, and misses what KVM
  * answers itself: an interrupt controller's ports. */
-uint8_t arch_probe_break_insn(const struct kvm *kvm);
+int arch_probe_break_insn(const struct kvm *kvm);
 
 /* ---- as gdb numbers the registers ---- */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* src/vm_debug.c and api_debug.c: registers of a guest that stands still,
- * breakpoints, steps, and who is told what. */
+ * breakpoints, and who is told what. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,73 +9,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/num.h"
-#include "one_vm.h"
-
-#define PLACE 0x9000 /* without page tables: in RAM */
-#define WAIT  10000
-
-static void start(struct one_vm *f)
-{
-	one_vm_create(f);
-	/* Looking for it would take another VM of the fake's. */
-	memset(f->vm->debug.probed, true, sizeof(f->vm->debug.probed));
-	memset(f->vm->debug.works, true, sizeof(f->vm->debug.works));
-	gate_close(&f->vm->gate);
-	assert_int_equal(vm_start(f->vm, NULL), 0);
-	assert_int_equal(vireo_pause(f->vm), 0);
-}
-
-static struct vireo_hit wait_hit(struct one_vm *f)
-{
-	struct vireo_hit hit = { .size = sizeof(hit) };
-
-	assert_int_equal(vireo_hit_wait(f->vm, WAIT, &hit), 0);
-	assert_true(gate_is_empty(&f->vm->gate));
-	return hit;
-}
-
-static bool has_hit(const struct one_vm *f)
-{
-	struct pollfd p = { vireo_hit_fd(f->vm), POLLIN, 0 };
-
-	return poll(&p, 1, 0) == 1;
-}
-
-static int play_debug(struct kvm_run *run, const struct fake_step *step)
-{
-	run->exit_reason = KVM_EXIT_DEBUG;
-	run->debug.arch.exception = step->size;
-	run->debug.arch.pc = step->addr;
-	run->debug.arch.dr6 = step->reason;
-	return 0;
-}
-
-static void debug_exit(unsigned int cpu, uint32_t exception, uint64_t pc,
-		       uint32_t dr6)
-{
-	const struct fake_step step = { .play = play_debug, .size = exception,
-					.addr = pc, .reason = dr6 };
-
-	fake_step(cpu, &step);
-}
-
-static int play_failure(struct kvm_run *run, const struct fake_step *step)
-{
-	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-	run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
-	run->internal.ndata = 0;
-	return 0;
-}
-
-static uint8_t *ram(struct one_vm *f, uint64_t gpa)
-{
-	return mem_ptr(&f->vm->board.mem, gpa, 1);
-}
+#include "debug_case.h"
 
 /* ---- registers ---- */
 
@@ -86,7 +23,7 @@ static void registers_are_those_of_kvm(void **state)
 	struct one_vm *f = *state;
 	uint64_t msr;
 
-	start(f);
+	debug_start(f);
 	fake.vcpu[0].regs.rip = 0x1234;
 	fake.vcpu[0].sregs.cs.l = 1;
 	fake.vcpu[0].sregs.cs.present = 1;
@@ -122,7 +59,7 @@ static void general_registers_alone_do_not_set_the_others(void **state)
 	struct one_vm *f = *state;
 	unsigned int before;
 
-	start(f);
+	debug_start(f);
 	assert_int_equal(vireo_vcpu_get_regs(f->vm, 0, &regs), 0);
 	before = fake_kvm_count(KVM_SET_SREGS);
 	regs.rax++;
@@ -174,7 +111,7 @@ static void registers_want_arguments_that_are_right(void **state)
 	struct one_vm *f = *state;
 	uint64_t v;
 
-	start(f);
+	debug_start(f);
 	assert_all(f, 1, VIREO_EINVAL, VIREO_EINVAL);
 	assert_int_equal(vireo_vcpu_get_regs(f->vm, 0, &regs), VIREO_EINVAL);
 	assert_int_equal(vireo_vcpu_set_regs(f->vm, 0, &regs), VIREO_EINVAL);
@@ -208,23 +145,23 @@ static void software_breakpoint_stops_all_vcpus(void **state)
 	struct vireo_hit hit;
 
 	f->cfg.cpus = 2;
-	start(f);
-	*ram(f, PLACE) = 0x90;
+	debug_start(f);
+	*debug_ram(f, PLACE) = 0x90;
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
 					 1), 0);
-	assert_int_equal(*ram(f, PLACE), ARCH_BREAK_INSN);
+	assert_int_equal(*debug_ram(f, PLACE), ARCH_BREAK_INSN);
 	assert_true(fake.vcpu[1].debug.control & KVM_GUESTDBG_USE_SW_BP);
 	debug_exit(1, 3, PLACE, 0);
 	assert_int_equal(vireo_resume(f->vm), 0);
-	hit = wait_hit(f);
+	hit = debug_wait_hit(f);
 	assert_int_equal(hit.cpu, 1);
 	assert_int_equal(hit.kind, VIREO_BREAK_SOFTWARE);
 	assert_int_equal(hit.va, PLACE);
 	assert_false(hit.stepped);
-	assert_false(has_hit(f));
+	assert_false(debug_has_hit(f));
 	assert_int_equal(vireo_break_remove(f->vm, VIREO_BREAK_SOFTWARE, PLACE,
 					    1), 0);
-	assert_int_equal(*ram(f, PLACE), 0x90);
+	assert_int_equal(*debug_ram(f, PLACE), 0x90);
 	assert_int_equal(fake.vcpu[1].debug.control, 0);
 }
 
@@ -232,7 +169,7 @@ static void guests_own_breakpoints_are_its_own(void **state)
 {
 	struct one_vm *f = *state;
 
-	start(f);
+	debug_start(f);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
 					 1), 0);
 	debug_exit(0, 3, PLACE + 1, 0);
@@ -249,18 +186,17 @@ static void guests_own_breakpoints_are_its_own(void **state)
 /* An emulated kernel: KVM does not know the instruction. */
 static void failed_emulation_at_a_breakpoint_is_a_hit(void **state)
 {
-	const struct fake_step step = { .play = play_failure };
 	struct one_vm *f = *state;
 	struct vireo_hit hit;
 
-	start(f);
+	debug_start(f);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
 					 1), 0);
 	fake.vcpu[0].regs.rip = PLACE;
-	fake_step(0, &step);
-	fake_step(0, &step);
+	debug_failure(0);
+	debug_failure(0);
 	assert_int_equal(vireo_resume(f->vm), 0);
-	hit = wait_hit(f);
+	hit = debug_wait_hit(f);
 	assert_int_equal(hit.va, PLACE);
 	assert_int_equal(hit.kind, VIREO_BREAK_SOFTWARE);
 	fake.vcpu[0].regs.rip = PLACE + 1; /* and elsewhere it is none */
@@ -275,7 +211,7 @@ static void hardware_breakpoint_is_in_every_vcpu(void **state)
 	struct vireo_hit hit;
 
 	f->cfg.cpus = 2;
-	start(f);
+	debug_start(f);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_HARDWARE, 0x77,
 					 1), 0);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_WATCH_WRITE, 0x88, 8),
@@ -285,7 +221,7 @@ static void hardware_breakpoint_is_in_every_vcpu(void **state)
 	assert_int_equal(fake.vcpu[1].debug.arch.debugreg[7], 0x90040a);
 	debug_exit(1, 1, 0x1000, 2);
 	assert_int_equal(vireo_resume(f->vm), 0);
-	hit = wait_hit(f);
+	hit = debug_wait_hit(f);
 	assert_int_equal(hit.kind, VIREO_WATCH_WRITE);
 	assert_int_equal(hit.va, 0x88);
 	f->vm->debug.works[VIREO_WATCH_ACCESS] = false;
@@ -299,7 +235,7 @@ static void hits_of_several_vcpus_are_told_in_turn(void **state)
 	struct one_vm *f = *state;
 
 	f->cfg.cpus = 3;
-	start(f);
+	debug_start(f);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_HARDWARE, 8, 1),
 			 0);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_WATCH_WRITE, 16, 8),
@@ -310,165 +246,12 @@ static void hits_of_several_vcpus_are_told_in_turn(void **state)
 	f->vm->debug.hit[1].cpu = 1;
 	f->vm->debug.hit[2] = (struct vm_hit){ true, 2, false,
 					       VIREO_WATCH_WRITE, 16 };
-	assert_int_equal(wait_hit(f).cpu, 0);
+	assert_int_equal(debug_wait_hit(f).cpu, 0);
 	assert_int_equal(vireo_resume(f->vm), 0);
-	assert_int_equal(wait_hit(f).cpu, 2);
+	assert_int_equal(debug_wait_hit(f).cpu, 2);
 	assert_int_equal(vireo_resume(f->vm), 0);
 	assert_false(gate_is_empty(&f->vm->gate));
-	assert_false(has_hit(f));
-}
-
-/* ---- steps ---- */
-
-static void step_runs_one_vcpu_alone(void **state)
-{
-	struct one_vm *f = *state;
-	struct vireo_hit hit;
-
-	f->cfg.cpus = 2;
-	start(f);
-	*ram(f, PLACE) = 0x90;
-	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
-					 1), 0);
-	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_HARDWARE, PLACE,
-					 1), 0);
-	fake.vcpu[1].regs.rip = PLACE;
-	assert_int_equal(vireo_vcpu_step(f->vm, 1), 0);
-	assert_true(fake.vcpu[1].debug.control & KVM_GUESTDBG_SINGLESTEP);
-	assert_false(fake.vcpu[1].debug.control & KVM_GUESTDBG_USE_HW_BP);
-	assert_int_equal(*ram(f, PLACE), 0x90);
-	usleep(10000);
-	assert_int_equal(__atomic_load_n(&fake.vcpu[0].runs,
-					 __ATOMIC_SEQ_CST), 0);
-	assert_int_equal(vireo_pause(f->vm), 0); /* HLT: it does not end */
-	assert_int_equal(*ram(f, PLACE), 0x90);
-	debug_exit(1, 1, PLACE + 1, 1u << 14);
-	assert_int_equal(vireo_vcpu_step(f->vm, 1), 0);
-	hit = wait_hit(f);
-	assert_true(hit.stepped);
-	assert_int_equal(hit.cpu, 1);
-	assert_int_equal(__atomic_load_n(&fake.vcpu[0].runs,
-					 __ATOMIC_SEQ_CST), 0);
-	assert_int_equal(*ram(f, PLACE), ARCH_BREAK_INSN);
-	assert_false(fake.vcpu[1].debug.control & KVM_GUESTDBG_SINGLESTEP);
-	assert_true(fake.vcpu[1].debug.control & KVM_GUESTDBG_USE_HW_BP);
-}
-
-static void step_that_is_given_up_leaves_nothing(void **state)
-{
-	struct one_vm *f = *state;
-
-	start(f);
-	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
-					 1), 0);
-	fake.vcpu[0].regs.rip = PLACE;
-	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0);
-	assert_int_equal(vireo_resume(f->vm), 0); /* in the middle of it */
-	while (!__atomic_load_n(&fake.vcpu[0].runs, __ATOMIC_SEQ_CST))
-		usleep(100);
-	assert_int_equal(vireo_pause(f->vm), 0);
-	assert_int_equal(*ram(f, PLACE), ARCH_BREAK_INSN);
-	assert_false(fake.vcpu[0].debug.control & KVM_GUESTDBG_SINGLESTEP);
-}
-
-static void step_of_an_access_ends_behind_it(void **state)
-{
-	struct one_vm *f = *state;
-	uint8_t result = 0;
-
-	fake_in(0, 0x3fd, 1, &result);
-	one_vm_power_off(0); /* the next one */
-	start(f);
-	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0);
-	assert_true(wait_hit(f).stepped);
-	assert_int_equal(result & 0x60, 0x60);
-	assert_int_equal(fake.vcpu[0].at, 1);
-	assert_int_equal(vireo_resume(f->vm), 0);
-	assert_int_equal(vm_wait(f->vm, WAIT, NULL), 0);
-}
-
-/* As in a kernel's inb(): the breakpoint is at the instruction itself. */
-static void step_over_a_breakpoint_at_a_read_of_a_port(void **state)
-{
-	struct one_vm *f = *state;
-	uint8_t result = 0;
-
-	fake_in(0, 0x3fd, 1, &result);
-	start(f);
-	f->vm->debug.breaks.insn = 0xec; /* so is what stands in for int3 */
-	*ram(f, PLACE) = 0xec;
-	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
-					 1), 0);
-	fake.vcpu[0].regs.rip = PLACE;
-	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0);
-	assert_true(wait_hit(f).stepped);
-	assert_int_equal(result & 0x60, 0x60); /* by the device, once */
-	assert_int_equal(fake.vcpu[0].at, 1);
-}
-
-static void read_of_a_port_is_no_hit_where_int3_works(void **state)
-{
-	struct one_vm *f = *state;
-	uint8_t result = 0;
-
-	fake_in(0, 0x3fd, 1, &result);
-	one_vm_power_off(0);
-	start(f);
-	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
-					 1), 0);
-	fake.vcpu[0].regs.rip = PLACE; /* it has written there, meanwhile */
-	assert_int_equal(vireo_resume(f->vm), 0);
-	assert_int_equal(vm_wait(f->vm, WAIT, &f->end), 0);
-	assert_int_equal(f->end.reason, VIREO_POWER_OFF);
-	assert_int_equal(result & 0x60, 0x60);
-}
-
-static void step_over_a_breakpoint_at_int3_of_the_guest(void **state)
-{
-	struct one_vm *f = *state;
-
-	debug_exit(0, 3, PLACE, 0);
-	debug_exit(0, 1, 0x8000, 1u << 14); /* in its handler */
-	start(f);
-	*ram(f, PLACE) = ARCH_BREAK_INSN;
-	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
-					 1), 0);
-	fake.vcpu[0].regs.rip = PLACE;
-	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0);
-	assert_true(wait_hit(f).stepped);
-	assert_int_equal(fake.vcpu[0].injected, 1);
-	assert_int_equal(fake.vcpu[0].at, 2);
-}
-
-static void step_over_a_breakpoint_at_what_kvm_does_not_know(void **state)
-{
-	const struct fake_step step = { .play = play_failure };
-	struct one_vm *f = *state;
-
-	fake_step(0, &step);
-	start(f);
-	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
-					 1), 0);
-	fake.vcpu[0].regs.rip = PLACE;
-	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0);
-	assert_int_equal(vm_wait(f->vm, WAIT, &f->end), 0);
-	assert_int_equal(f->end.reason, VIREO_KVM_ERROR);
-}
-
-static void step_may_let_the_others_run(void **state)
-{
-	struct one_vm *f = *state;
-	struct vm_hit hit;
-
-	f->cfg.cpus = 2;
-	debug_exit(0, 1, 0, 1u << 14);
-	start(f);
-	assert_int_equal(vm_debug_enter(f->vm, 0, true), 0);
-	assert_int_equal(vm_debug_step(f->vm, 0, true), 0);
-	vm_debug_leave(f->vm);
-	assert_int_equal(vm_hit_wait(f->vm, WAIT, &hit), 0);
-	assert_true(hit.stepped);
-	assert_true(gate_is_empty(&f->vm->gate));
+	assert_false(debug_has_hit(f));
 }
 
 /* ---- other ends ---- */
@@ -478,7 +261,7 @@ static void breakpoints_of_the_cpu_stay_over_a_reset(void **state)
 	struct one_vm *f = *state;
 
 	f->cfg.restart = true;
-	start(f);
+	debug_start(f);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
 					 1), 0);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_HARDWARE, 0x99,
@@ -491,24 +274,94 @@ static void breakpoints_of_the_cpu_stay_over_a_reset(void **state)
 		pthread_mutex_unlock(&f->vm->lock);
 		pthread_mutex_unlock(&f->vm->board_lock);
 	}
-	assert_int_equal(*ram(f, PLACE), 0);
+	assert_int_equal(*debug_ram(f, PLACE), 0);
 	assert_int_equal(fake.vcpu[0].debug.arch.debugreg[0], 0x99);
 	assert_false(fake.vcpu[0].debug.control & KVM_GUESTDBG_USE_SW_BP);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
 					 1), 0);
-	assert_int_equal(*ram(f, PLACE), ARCH_BREAK_INSN);
+	assert_int_equal(*debug_ram(f, PLACE), ARCH_BREAK_INSN);
+}
+
+static uint8_t byte_at(struct one_vm *f, uint64_t gpa)
+{
+	uint8_t byte;
+
+	assert_int_equal(vireo_memory_read(f->vm, gpa, &byte, 1), 0);
+	return byte;
+}
+
+static void ram_has_no_breakpoints_after_the_end(void **state)
+{
+	struct one_vm *f = *state;
+
+	debug_start(f);
+	*debug_ram(f, PLACE) = 0x90;
+	*debug_ram(f, PLACE + 1) = 0x91;
+	for (unsigned int i = 0; i < 2; i++)
+		assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE,
+						 PLACE + i, 1), 0);
+	fake.vcpu[0].regs.rip = PLACE;
+	assert_int_equal(vireo_vcpu_step(f->vm, 0), 0); /* it is lifted */
+	vireo_stop(f->vm);
+	assert_int_equal(vm_wait(f->vm, WAIT, NULL), 0);
+	assert_int_equal(byte_at(f, PLACE), 0x90);
+	assert_int_equal(byte_at(f, PLACE + 1), 0x91);
+	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, PLACE,
+					 1), VIREO_ESTATE);
+}
+
+static void memory_that_was_lent_can_be_seen(void **state)
+{
+	static uint8_t lent[4096] __attribute__((aligned(4096)));
+	const struct extra_memory memory = { .fd = -1, .addr = lent,
+					     .gpa = 0xe0200000,
+					     .size = sizeof(lent) };
+	const uint64_t at = memory.gpa + 8;
+	struct extras extras = { 0 };
+	struct one_vm *f = *state;
+	uint8_t bytes[4] = { 1, 2, 3, 4 };
+
+	assert_int_equal(extras_add_memory(&extras, &memory, NULL), 0);
+	f->fds.extras = &extras;
+	debug_start(f);
+	assert_int_equal(vm_debug_enter(f->vm, 0, true), 0);
+	assert_int_equal(vm_debug_write(f->vm, 0, at, bytes, 4), 4);
+	assert_memory_equal(lent + 8, bytes, 4);
+	memset(bytes, 0, sizeof(bytes));
+	assert_int_equal(vm_debug_read(f->vm, 0, at, bytes, 4), 4);
+	assert_memory_equal(lent + 8, bytes, 4);
+	assert_int_equal(vm_break_add(f->vm, 0, VIREO_BREAK_SOFTWARE, at, 1),
+			 -EFAULT);
+	vm_debug_leave(f->vm);
+}
+
+/* What could not be tried is tried again. */
+static void probe_that_does_not_run_says_nothing(void **state)
+{
+	struct one_vm *f = *state;
+
+	debug_start(f);
+	f->vm->debug.probed[VIREO_BREAK_HARDWARE] = false;
+	fake.fail_request = KVM_CREATE_VM;
+	fake.fail_times = 1;
+	fake.fail_error = EMFILE;
+	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_HARDWARE, 8, 1),
+			 VIREO_EHOST);
+	assert_int_equal(fake.fail_times, 0);
+	assert_false(f->vm->debug.probed[VIREO_BREAK_HARDWARE]);
+	assert_int_equal(f->vm->debug.breaks.count, 0);
 }
 
 static void hit_does_not_keep_a_vm_from_its_end(void **state)
 {
 	struct one_vm *f = *state;
 
-	start(f);
+	debug_start(f);
 	assert_int_equal(vireo_break_add(f->vm, 0, VIREO_BREAK_HARDWARE, 8, 1),
 			 0);
 	debug_exit(0, 1, 8, 1);
 	assert_int_equal(vireo_resume(f->vm), 0);
-	while (!has_hit(f))
+	while (!debug_has_hit(f))
 		usleep(100);
 	vireo_stop(f->vm);
 	assert_int_equal(vm_wait(f->vm, WAIT, &f->end), 0);
@@ -520,7 +373,7 @@ static void refusals_of_kvm_are_the_hosts(void **state)
 	struct vireo_regs regs = { .size = sizeof(regs) };
 	struct one_vm *f = *state;
 
-	start(f);
+	debug_start(f);
 	fake.fail_request = KVM_SET_GUEST_DEBUG;
 	fake.fail_times = 2;
 	fake.fail_error = EIO;
@@ -547,15 +400,10 @@ int main(void)
 		VM_TEST(failed_emulation_at_a_breakpoint_is_a_hit),
 		VM_TEST(hardware_breakpoint_is_in_every_vcpu),
 		VM_TEST(hits_of_several_vcpus_are_told_in_turn),
-		VM_TEST(step_runs_one_vcpu_alone),
-		VM_TEST(step_that_is_given_up_leaves_nothing),
-		VM_TEST(step_of_an_access_ends_behind_it),
-		VM_TEST(step_over_a_breakpoint_at_a_read_of_a_port),
-		VM_TEST(read_of_a_port_is_no_hit_where_int3_works),
-		VM_TEST(step_over_a_breakpoint_at_int3_of_the_guest),
-		VM_TEST(step_over_a_breakpoint_at_what_kvm_does_not_know),
-		VM_TEST(step_may_let_the_others_run),
 		VM_TEST(breakpoints_of_the_cpu_stay_over_a_reset),
+		VM_TEST(ram_has_no_breakpoints_after_the_end),
+		VM_TEST(memory_that_was_lent_can_be_seen),
+		VM_TEST(probe_that_does_not_run_says_nothing),
 		VM_TEST(hit_does_not_keep_a_vm_from_its_end),
 		VM_TEST(refusals_of_kvm_are_the_hosts),
 	};

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,18 +53,13 @@ static int dial(void)
 	return fd;
 }
 
-/* A packet, and the answer without signs; NULL: nothing is waited for. */
-static void ask(int fd, const char *body, const char *wants)
+/* The next packet that comes, without signs. */
+static void hear(int fd, const char *wants)
 {
-	char text[2048], got[2048];
-	uint8_t sum = 0;
+	char got[2048];
 	size_t n = 0;
 
-	for (const char *p = body; *p; p++)
-		sum = (uint8_t)(sum + (uint8_t)*p);
-	snprintf(text, sizeof(text), "$%s#%02x", body, sum);
-	send(fd, text, strlen(text), MSG_NOSIGNAL);
-	while (wants) {
+	for (;;) {
 		struct pollfd p = { fd, POLLIN, 0 };
 		ssize_t r;
 
@@ -74,10 +71,33 @@ static void ask(int fd, const char *body, const char *wants)
 		if (n > 4 && got[n - 3] == '#' && strchr(got, '$'))
 			break;
 	}
-	if (!wants)
-		return;
 	got[n - 3] = '\0';
 	assert_string_equal(strchr(got, '$') + 1, wants);
+}
+
+/* A packet, and the answer; NULL: nothing is waited for. */
+static void ask(int fd, const char *body, const char *wants)
+{
+	char text[2048];
+	uint8_t sum = 0;
+
+	for (const char *p = body; *p; p++)
+		sum = (uint8_t)(sum + (uint8_t)*p);
+	snprintf(text, sizeof(text), "$%s#%02x", body, sum);
+	send(fd, text, strlen(text), MSG_NOSIGNAL);
+	if (wants)
+		hear(fd, wants);
+}
+
+static unsigned int runs(unsigned int cpu)
+{
+	return __atomic_load_n(&fake.vcpu[cpu].runs, __ATOMIC_SEQ_CST);
+}
+
+static void await_run(unsigned int cpu, unsigned int before)
+{
+	while (runs(cpu) == before)
+		usleep(100);
 }
 
 static void guest_waits_for_gdb_when_asked_to(void **state)
@@ -88,8 +108,7 @@ static void guest_waits_for_gdb_when_asked_to(void **state)
 	one_vm_power_off(0);
 	start(f, true);
 	assert_int_equal(vm_wait(f->vm, 30, NULL), -ETIMEDOUT);
-	assert_int_equal(__atomic_load_n(&fake.vcpu[0].runs,
-					 __ATOMIC_SEQ_CST), 0);
+	assert_int_equal(runs(0), 0);
 	assert_int_equal(vireo_resume(f->vm), 0); /* not his to say */
 	assert_int_equal(vm_wait(f->vm, 30, NULL), -ETIMEDOUT);
 	fd = dial();
@@ -186,7 +205,9 @@ static void caller_pauses_beside_gdb(void **state)
 	fd = dial();
 	ask(fd, "?", "T05thread:1;");
 	assert_int_equal(vireo_pause(f->vm), 0);
-	ask(fd, "s", "E10"); /* the caller does not want it */
+	ask(fd, "s", NULL); /* when the caller lets it */
+	usleep(10000);
+	assert_true(gate_is_empty(&f->vm->gate));
 	ask(fd, "D", "OK");
 	close(fd);
 	usleep(10000);
@@ -204,12 +225,175 @@ static void caller_does_not_resume_what_gdb_runs(void **state)
 	start(f, true);
 	fd = dial();
 	ask(fd, "vCont;c:2", NULL);
-	while (!__atomic_load_n(&fake.vcpu[1].runs, __ATOMIC_SEQ_CST))
-		usleep(100);
+	await_run(1, 0);
 	assert_int_equal(vireo_resume(f->vm), 0);
 	assert_true(gate_is_open_for_one(&f->vm->gate));
-	assert_int_equal(__atomic_load_n(&fake.vcpu[0].runs,
-					 __ATOMIC_SEQ_CST), 0);
+	assert_int_equal(runs(0), 0);
+	close(fd);
+}
+
+/* ---- a program that pauses in the middle of what gdb does ---- */
+
+static int play_stepped(struct kvm_run *run, const struct fake_step *step)
+{
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->debug.arch.exception = 1;
+	run->debug.arch.pc = PLACE + 1;
+	run->debug.arch.dr6 = 1u << 14;
+	fake.vcpu[0].at -= step->size; /* 1: and once more */
+	return 0;
+}
+
+/* The next time vCPU 0 runs, it has done an instruction. */
+static void let_it_step(bool always)
+{
+	const struct fake_step step = { .play = play_stepped, .size = always };
+
+	fake_step(0, &step);
+}
+
+static void step_outlives_a_pause_of_the_callers(struct one_vm *f,
+						 bool others)
+{
+	int fd;
+
+	f->cfg.cpus = 2;
+	start(f, true);
+	fd = dial();
+	ask(fd, others ? "vCont;s:1;c" : "vCont;s:1", NULL);
+	await_run(0, 0);
+	if (others)
+		await_run(1, 0);
+	assert_int_equal(vireo_pause(f->vm), 0);
+	let_it_step(false);
+	assert_int_equal(vireo_resume(f->vm), 0);
+	hear(fd, "T05thread:1;");
+	assert_true(gate_is_empty(&f->vm->gate));
+	assert_int_equal(runs(1) > 0, others);
+	close(fd);
+}
+
+static void step_alone_outlives_a_pause(void **state)
+{
+	step_outlives_a_pause_of_the_callers(*state, false);
+}
+
+static void step_with_others_outlives_a_pause(void **state)
+{
+	step_outlives_a_pause_of_the_callers(*state, true);
+}
+
+static void thread_that_runs_alone_outlives_a_pause(void **state)
+{
+	struct one_vm *f = *state;
+	unsigned int before;
+	int fd;
+
+	f->cfg.cpus = 2;
+	start(f, true);
+	fd = dial();
+	ask(fd, "vCont;c:1", NULL);
+	await_run(0, 0);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(vireo_pause(f->vm), 0);
+		before = runs(0);
+		assert_int_equal(vireo_resume(f->vm), 0);
+		await_run(0, before);
+	}
+	assert_int_equal(runs(1), 0);
+	close(fd);
+}
+
+/* Under the lock under which the debugger changes it. */
+static uint8_t byte_at(struct one_vm *f, uint64_t gpa)
+{
+	uint8_t byte;
+
+	pthread_mutex_lock(&f->vm->board_lock);
+	assert_int_equal(mem_read(&f->vm->board.mem, &byte, gpa, 1), 0);
+	pthread_mutex_unlock(&f->vm->board_lock);
+	return byte;
+}
+
+/* The program changes registers meanwhile: the step begins anew, from there. */
+static void step_that_is_interrupted_begins_anew(void **state)
+{
+	struct vireo_regs regs = { .size = sizeof(regs) };
+	struct one_vm *f = *state;
+	int fd;
+
+	start(f, true);
+	fd = dial();
+	ask(fd, "Z0,9000,1", "OK");
+	ask(fd, "P10=0090000000000000", "OK");
+	ask(fd, "vCont;s:1;c", NULL);
+	await_run(0, 0);
+	assert_int_equal(vireo_pause(f->vm), 0);
+	assert_int_equal(byte_at(f, PLACE), 0); /* lifted */
+	assert_int_equal(vireo_vcpu_get_regs(f->vm, 0, &regs), 0);
+	regs.rip = PLACE + 8;
+	assert_int_equal(vireo_vcpu_set_regs(f->vm, 0, &regs), 0);
+	assert_int_equal(byte_at(f, PLACE), ARCH_BREAK_INSN);
+	assert_false(fake.vcpu[0].debug.control & KVM_GUESTDBG_SINGLESTEP);
+	let_it_step(false);
+	assert_int_equal(vireo_resume(f->vm), 0);
+	hear(fd, "T05thread:1;");
+	assert_int_equal(byte_at(f, PLACE), ARCH_BREAK_INSN);
+	close(fd);
+}
+
+/* gdb is not left waiting. */
+static void step_that_cannot_begin_anew_is_over(void **state)
+{
+	struct vireo_regs regs = { .size = sizeof(regs) };
+	struct one_vm *f = *state;
+	int fd;
+
+	start(f, true);
+	fd = dial();
+	ask(fd, "vCont;s:1", NULL);
+	await_run(0, 0);
+	assert_int_equal(vireo_pause(f->vm), 0);
+	assert_int_equal(vireo_vcpu_get_regs(f->vm, 0, &regs), 0);
+	assert_int_equal(vireo_vcpu_set_regs(f->vm, 0, &regs), 0);
+	fake.fail_request = KVM_SET_GUEST_DEBUG;
+	fake.fail_times = 2; /* without KVM_GUESTDBG_BLOCKIRQ, too */
+	fake.fail_error = EIO;
+	assert_int_equal(vireo_resume(f->vm), 0);
+	hear(fd, "T05thread:1;");
+	close(fd);
+}
+
+static atomic_bool enough;
+
+static void *pause_and_resume(void *arg)
+{
+	while (!atomic_load(&enough) && vireo_pause(arg) == 0 &&
+	       vireo_resume(arg) == 0)
+		;
+	return NULL;
+}
+
+static void steps_are_done_whoever_pauses(void **state)
+{
+	static const char *const packets[] = { "vCont;s:1", "vCont;s:1;c" };
+	struct one_vm *f = *state;
+	pthread_t thread[2];
+	int fd;
+
+	f->cfg.cpus = 2;
+	let_it_step(true);
+	start(f, true);
+	fd = dial();
+	ask(fd, "?", "T05thread:1;");
+	atomic_store(&enough, false);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, pause_and_resume, f->vm);
+	for (int i = 0; i < 200; i++)
+		ask(fd, packets[i % 2], "T05thread:1;");
+	atomic_store(&enough, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
 	close(fd);
 }
 
@@ -236,6 +420,12 @@ int main(void)
 		VM_TEST(gdb_ends_the_guest),
 		VM_TEST(caller_pauses_beside_gdb),
 		VM_TEST(caller_does_not_resume_what_gdb_runs),
+		VM_TEST(step_alone_outlives_a_pause),
+		VM_TEST(step_with_others_outlives_a_pause),
+		VM_TEST(thread_that_runs_alone_outlives_a_pause),
+		VM_TEST(step_that_is_interrupted_begins_anew),
+		VM_TEST(step_that_cannot_begin_anew_is_over),
+		VM_TEST(steps_are_done_whoever_pauses),
 		VM_TEST(address_in_use_is_refused),
 	};
 

@@ -244,7 +244,7 @@ int arch_probe(const struct kvm *kvm, struct arch_probe *probe, struct err *err)
 
 /* A breakpoint in software that KVM does not know is one, too: see
  * arch_vcpu_stop(). */
-bool arch_probe_break(const struct kvm *kvm, enum vireo_break kind)
+int arch_probe_break(const struct kvm *kvm, enum vireo_break kind)
 {
 	struct arch_debug debug = {
 		.count = 1,
@@ -253,7 +253,7 @@ bool arch_probe_break(const struct kvm *kvm, enum vireo_break kind)
 	const uint8_t *code = insn_store;
 	size_t len = sizeof(insn_store);
 	struct bench b;
-	int reason = -EIO;
+	int r;
 
 	if (kind == VIREO_BREAK_SOFTWARE) {
 		debug = (struct arch_debug){ .soft = true };
@@ -262,25 +262,29 @@ bool arch_probe_break(const struct kvm *kvm, enum vireo_break kind)
 	} else if (kind == VIREO_BREAK_HARDWARE) { /* the second one */
 		debug.hw[0] = (struct arch_break){ kind, PROBE_CODE + 2, 1 };
 	}
-	if (bench_init(&b, kvm, NULL) == 0 &&
-	    arch_vcpu_set_debug(&b.vcpu, &debug) == 0)
-		reason = run(&b, code, len, 0);
+	r = bench_init(&b, kvm, NULL);
+	if (!r) /* 0, when KVM refuses, is no exit that counts below */
+		r = arch_vcpu_set_debug(&b.vcpu, &debug) < 0 ?
+			    0 : run(&b, code, len, 0);
 	bench_finish(&b);
-	return reason == KVM_EXIT_DEBUG ||
-	       (debug.soft && reason == KVM_EXIT_INTERNAL_ERROR);
+	if (r < 0)
+		return r;
+	return r == KVM_EXIT_DEBUG ||
+	       (debug.soft && r == KVM_EXIT_INTERNAL_ERROR);
 }
 
-uint8_t arch_probe_break_insn(const struct kvm *kvm)
+int arch_probe_break_insn(const struct kvm *kvm)
 {
 	struct arch_state state;
 	struct bench b;
 	bool stops;
+	int r = bench_init(&b, kvm, NULL);
 
-	stops = bench_init(&b, kvm, NULL) == 0 &&
-		run(&b, insn_in, sizeof(insn_in), 0) == KVM_EXIT_IO &&
-		arch_vcpu_may_stop(&b.vcpu) &&
+	if (!r)
+		r = run(&b, insn_in, sizeof(insn_in), 0);
+	stops = r == KVM_EXIT_IO && arch_vcpu_may_stop(&b.vcpu) &&
 		arch_vcpu_state(&state, &b.vcpu) == 0 &&
 		state.pc == PROBE_CODE;
 	bench_finish(&b);
-	return stops ? insn_in[0] : 0;
+	return r < 0 ? r : stops ? insn_in[0] : 0;
 }
