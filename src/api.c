@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "base/thread.h"
 #include "board/keys.h"
 #include "check.h"
 #include "vm_postmortem.h"
@@ -105,6 +106,7 @@ int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
 		 struct vireo_error *err)
 {
 	struct err why = { 0 };
+	struct thread_hush hush;
 	struct vm_fds given;
 	int r;
 
@@ -113,9 +115,11 @@ int vireo_create(struct vireo_vm **out, const struct vireo_config *cfg,
 	*out = NULL;
 	given = cfg->fds;
 	given.extras = cfg->extras;
+	thread_hush(&hush);
 	r = config_check(&cfg->typed, &why);
 	if (!r)
 		r = vm_create(out, &cfg->typed, &cfg->log, &given, &why);
+	thread_unhush(&hush);
 	return r < 0 ? api_fail(err, create_code(r, &why), &why) : 0;
 }
 
@@ -146,6 +150,7 @@ int vireo_wait(struct vireo_vm *vm, int timeout_ms, struct vireo_end *end)
 
 int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu)
 {
+	struct thread_hush hush;
 	sigset_t kick, old;
 	int r = api_check_vm(vm);
 
@@ -155,6 +160,7 @@ int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu)
 		return VIREO_EINVAL;
 	if (!vm->seat || vm_is_own_thread(vm) || vm_has_ended(vm))
 		return VIREO_ESTATE;
+	thread_hush(&hush);
 	/* Let through by KVM_RUN alone. */
 	sigemptyset(&kick);
 	sigaddset(&kick, kvm_kick_signal());
@@ -162,6 +168,7 @@ int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu)
 	r = seat_sit(&vm->seat[cpu]);
 	kvm_consume_kick();
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	thread_unhush(&hush);
 	return r < 0 ? api_code(r) : 0;
 }
 
@@ -234,6 +241,8 @@ void vireo_stop(struct vireo_vm *vm)
 
 void vireo_destroy(struct vireo_vm **vm)
 {
+	struct thread_hush hush;
+
 	if (!vm || !*vm)
 		return;
 	/* A child has what its parent's threads had in their hands, and none of
@@ -241,7 +250,9 @@ void vireo_destroy(struct vireo_vm **vm)
 	if (api_check_vm(*vm) == 0) {
 		if (vm_is_own_thread(*vm))
 			return;
+		thread_hush(&hush);
 		vm_destroy(*vm);
+		thread_unhush(&hush);
 	}
 	*vm = NULL;
 }

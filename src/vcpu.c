@@ -86,12 +86,13 @@ bool vcpu_is_debugged(struct vcpu *vcpu, bool stepped)
 /* KVM_RUN itself failed: nothing the guest could do causes that. */
 static void run_failed(struct vcpu *vcpu, int error)
 {
-	char what[96];
+	bool host = error == -ENOMEM || error == -EUSERS;
+	char what[160];
 
 	snprintf(what, sizeof(what), "vcpu%u: KVM_RUN: %s", vcpu->kvm.id,
-		 strerror(-error));
-	vcpu_end_with_state(vcpu, error == -ENOMEM ? VIREO_HOST_ERROR :
-						     VIREO_KVM_ERROR, what);
+		 kvm_run_error(error));
+	vcpu_end_with_state(vcpu, host ? VIREO_HOST_ERROR : VIREO_KVM_ERROR,
+			    what);
 }
 
 static void take_sample(struct vcpu *vcpu)

@@ -6,9 +6,8 @@
  * opened anew where that is allowed, to have a description of our own.
  *
  * SIGPIPE: sockets are sent to with MSG_NOSIGNAL, and a pipe without a reader
- * is seen by poll() before it is written. Only a reader that leaves between
- * the two raises the signal, and only on a thread that does not block it: a
- * program that runs vCPUs on its own threads should ignore SIGPIPE.
+ * is seen by poll() before it is written. A reader that leaves between the two
+ * raises the signal, which every thread that comes here blocks.
  */
 #include "backends/char_out.h"
 

@@ -4,10 +4,15 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "base/num.h"
 
 #define NAME_SIZE 16 /* TASK_COMM_LEN, with the terminator */
+#define STACK_MIN (UINT64_C(1) << 20)
 
 struct start {
 	char name[NAME_SIZE];
@@ -34,8 +39,26 @@ static void all_but_faults(sigset_t *set)
 				      SIGFPE,  SIGTRAP, SIGSYS };
 
 	sigfillset(set);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
 		sigdelset(set, faults[i]);
+}
+
+/* What the process has for its threads, by its limit or by its own choice, is
+ * enough for them; ours, and callbacks on them, are no tiny ones. */
+static int make_thread(pthread_t *out, struct start *start)
+{
+	pthread_attr_t attr;
+	size_t size = 0;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return r;
+	pthread_attr_getstacksize(&attr, &size);
+	if (size < STACK_MIN)
+		pthread_attr_setstacksize(&attr, STACK_MIN);
+	r = pthread_create(out, &attr, run, start);
+	pthread_attr_destroy(&attr);
+	return r;
 }
 
 int thread_start(pthread_t *out, const char *name, void *(*fn)(void *),
@@ -54,9 +77,39 @@ int thread_start(pthread_t *out, const char *name, void *(*fn)(void *),
 	all_but_faults(&block);
 	/* The new thread inherits the mask of the one that makes it. */
 	pthread_sigmask(SIG_SETMASK, &block, &old);
-	r = pthread_create(out, NULL, run, start);
+	r = make_thread(out, start);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r)
 		free(start);
 	return -r;
+}
+
+static const int write_signals[] = { SIGPIPE, SIGXFSZ };
+
+void thread_hush(struct thread_hush *h)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(write_signals); i++)
+		sigaddset(&set, write_signals[i]);
+	sigpending(&h->pending);
+	pthread_sigmask(SIG_BLOCK, &set, &h->mask);
+}
+
+void thread_unhush(const struct thread_hush *h)
+{
+	const struct timespec now = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(write_signals); i++) {
+		sigset_t set;
+
+		sigemptyset(&set);
+		sigaddset(&set, write_signals[i]);
+		if (!sigismember(&h->pending, write_signals[i]))
+			while (sigtimedwait(&set, NULL, &now) < 0 &&
+			       errno == EINTR)
+				;
+	}
+	pthread_sigmask(SIG_SETMASK, &h->mask, NULL);
 }

@@ -134,6 +134,7 @@ struct kvm_vcpu {
 	unsigned int id;     /* also the local APIC id */
 	size_t run_size;
 	struct kvm_run *run; /* owned mapping, shared with the kernel */
+	unsigned int agains; /* that KVM_RUN has said, one after the other */
 };
 
 int kvm_vcpu_create(struct kvm_vcpu *vcpu, const struct kvm_vm *vm,
@@ -149,8 +150,11 @@ void kvm_consume_kick(void);
 /* Waits for one, at most @ns: has it come? */
 bool kvm_wait_kick(uint64_t ns);
 
-/* KVM_RUN: 0 with an exit in vcpu->run, -EINTR after a kick, or -errno. */
+/* KVM_RUN: 0 with an exit in vcpu->run, -EINTR after a kick, -EAGAIN: call it
+ * again, or -errno; -EUSERS: KVM cannot start a thread that it needs. */
 int kvm_vcpu_run(struct kvm_vcpu *vcpu);
+/* Such an error in words. */
+const char *kvm_run_error(int error);
 
 int kvm_vcpu_get_regs(struct kvm_vcpu *vcpu, struct kvm_regs *regs);
 int kvm_vcpu_set_regs(struct kvm_vcpu *vcpu, const struct kvm_regs *regs);

@@ -58,8 +58,9 @@ static const char *remedy(int error)
 {
 	switch (error) {
 	case ENOENT:
-		return "load the kvm module, or enable virtualisation in the "
-		       "firmware or the outer hypervisor";
+		return "load the kvm module, enable virtualisation in the "
+		       "firmware or the outer hypervisor, or pass an open "
+		       "descriptor with --kvm-fd";
 	case EACCES:
 	case EPERM:
 		return "add the user to group kvm, or pass an open descriptor "

@@ -11,6 +11,8 @@
 
 #include "base/fd.h"
 
+#define AGAINS_MAX 20
+
 static int vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned long request, void *arg)
 {
 	return ioctl(vcpu->fd, request, arg) < 0 ? -errno : 0;
@@ -99,9 +101,22 @@ bool kvm_wait_kick(uint64_t ns)
 	return sigtimedwait(&set, NULL, &time) > 0;
 }
 
+/* A vCPU that was woken by another one says EAGAIN, once. A KVM that starts a
+ * thread at the first run of a VM's says it as long as the host refuses that
+ * thread, for RLIMIT_NPROC. */
 int kvm_vcpu_run(struct kvm_vcpu *vcpu)
 {
-	return ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+	int r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+
+	vcpu->agains = r == -EAGAIN ? vcpu->agains + 1 : 0;
+	return vcpu->agains > AGAINS_MAX ? -EUSERS : r;
+}
+
+const char *kvm_run_error(int error)
+{
+	return error == -EUSERS ? "KVM cannot start a thread of its own (raise "
+				  "the limit of processes, ulimit -u)"
+				: strerror(-error);
 }
 
 int kvm_vcpu_get_regs(struct kvm_vcpu *vcpu, struct kvm_regs *regs)

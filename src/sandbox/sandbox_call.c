@@ -213,7 +213,8 @@ static int run_guest(struct run *run, struct err *err)
 			outcome = interrupted(run);
 		} else if (r < 0) {
 			sb->spent = true;
-			return err_set(err, -EIO, "KVM_RUN: %s", strerror(-r));
+			return err_set(err, -EIO, "KVM_RUN: %s",
+				       kvm_run_error(r));
 		} else {
 			outcome = handle(run);
 		}

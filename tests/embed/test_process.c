@@ -437,7 +437,7 @@ static int64_t on_hypercall(void *ctx, const void *in, size_t in_len, void *out,
 	return 0;
 }
 
-static void call_sandbox(void)
+static void use_sandbox(void)
 {
 	struct app *app = calloc(1, sizeof(*app));
 	const struct vireo_sandbox_options options = {
@@ -470,7 +470,7 @@ static void call_sandbox(void)
 
 static void L06_nor_does_a_sandbox(void **state)
 {
-	in_child(call_sandbox);
+	in_child(use_sandbox);
 }
 
 int main(int argc, char **argv)

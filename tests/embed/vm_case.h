@@ -21,15 +21,14 @@
 
 /* ---- in the test's own process ---- */
 
-/* A folder of the test's, and what lies in it; for a group's set-up and
- * tear-down. main() calls the first one before, with its arguments: a sandbox's
- * program, or none. */
+/* The first one is for main(), with its arguments: a sandbox's program, or
+ * none; the others are a group's set-up and tear-down. */
 void vm_case_begin(int argc, char **argv);
 int vm_case_set_up(void **state);
 int vm_case_tear_down(void **state);
 
-/* Runs @fn in a child, with the folder as its current one: the test fails with
- * what need() said, and is skipped when skip_child() was called. */
+/* Runs @fn in a child, in a folder of its own with the guests below: the test
+ * fails with what need() said, and is skipped when skip_child() was called. */
 void in_child(void (*fn)(void));
 
 /* ---- in a child ---- */
@@ -59,7 +58,21 @@ struct vireo_config *make_config(const char *const *settings);
 struct vireo_vm *create(const char *const *settings, struct vireo_error *err);
 
 /* It is created, runs, and ends for that reason. */
+void run_config(const struct vireo_config *cfg, enum vireo_reason reason);
 void run_to_end(const char *const *settings, enum vireo_reason reason);
+
+/* A VM with a device of each kind, that need neither /dev nor /proc, and one
+ * without any; they end at once. The first wants make_disks() before. */
+extern const char *const full_vm[];
+extern const char *const small_vm[];
+void make_disks(void);
+
+/* /dev/kvm, and a configuration that has it. */
+int open_kvm(void);
+struct vireo_config *config_with_kvm(const char *const *settings, int kvm);
+
+/* Calls a function of the sandbox's that does nothing, and destroys it. */
+void call_sandbox(struct vireo_sandbox **sb);
 
 /* Entries of a folder of /proc. */
 unsigned int entries(const char *path);

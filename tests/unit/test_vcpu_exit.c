@@ -245,6 +245,18 @@ static void vcpu_kvm_run_that_fails_ends_the_vm(void **state)
 	assert_int_equal(f->reason, VIREO_HOST_ERROR);
 }
 
+static void L07_kvm_without_a_thread_of_its_own_ends_the_vm(void **state)
+{
+	struct one_vcpu *f = *state;
+
+	for (int i = 0; i < 30; i++)
+		fake_error(0, EAGAIN);
+	one_vcpu_play(f);
+	assert_int_equal(f->ends, 1);
+	assert_int_equal(f->reason, VIREO_HOST_ERROR);
+	assert_non_null(strstr(f->detail, "ulimit -u"));
+}
+
 /* ---- exits with an answer ---- */
 
 static struct kvm_run after;
@@ -301,6 +313,7 @@ int main(void)
 		VCPU_TEST(G02_entry_failure_shows_the_hardware_reason),
 		VCPU_TEST(vcpu_system_events_end_as_they_say),
 		VCPU_TEST(vcpu_kvm_run_that_fails_ends_the_vm),
+		VCPU_TEST(L07_kvm_without_a_thread_of_its_own_ends_the_vm),
 		VCPU_TEST(
 			vcpu_unknown_hypercalls_and_msrs_fail_inside_the_guest),
 		VCPU_TEST(G02_notify_with_a_lost_context_ends_the_vm),
