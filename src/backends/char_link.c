@@ -114,7 +114,7 @@ static int publish(struct char_link *link, struct char_in *in,
 		return -ECANCELED;
 	loop_remove(link->hangup);
 	link->hangup = NULL;
-	fd_close(&link->fd);
+	fd_hang_up(&link->fd);
 	link->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (link->fd < 0)
 		return -errno;
@@ -320,7 +320,7 @@ void char_link_destroy(struct char_link *link, unsigned int flush_ms)
 	if (client && past < flush_ms)
 		char_pty_drain(link->fd, (unsigned int)(flush_ms - past));
 	drop_in(link);
-	fd_close(&link->fd);
+	fd_hang_up(&link->fd);
 	pthread_cond_destroy(&link->left);
 	pthread_mutex_destroy(&link->lock);
 	free(link);

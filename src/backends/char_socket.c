@@ -63,7 +63,7 @@ static void destroy(struct char_source *source)
 	loop_remove(s->ready);
 	if (s->fd >= 0)
 		unlink(s->path);
-	fd_close(&s->fd);
+	fd_hang_up(&s->fd);
 	free(s);
 }
 

@@ -105,6 +105,7 @@ void net_helper_end(struct net_helper *helper);
 struct net_sockets {
 	const char *name; /* for messages */
 	int fd;           /* stream: the peer's; datagram: ours */
+	bool given;       /* fd is a copy of somebody else's */
 	int listen_fd;    /* stream: where peers come from */
 	const char *unlink_path; /* removed at the end; NULL: nothing */
 	struct sockaddr_storage peer; /* datagram: where to, if not connected */

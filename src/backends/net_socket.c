@@ -224,6 +224,7 @@ static int take_given(struct net_sockets *s, int given, bool datagram,
 		return err_set(err, -EINVAL, "socket descriptor %d is no %s "
 			       "socket", given,
 			       datagram ? "datagram" : "stream");
+	s->given = true;
 	s->fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
 	flags = s->fd < 0 ? -1 : fcntl(s->fd, F_GETFL);
 	if (flags < 0 || fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) < 0)

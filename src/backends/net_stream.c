@@ -31,6 +31,7 @@ struct buffer {
 struct stream {
 	struct net net;
 	int fd;        /* owned; -1: no peer */
+	bool given;    /* fd is a copy of somebody else's */
 	int listen_fd; /* owned; -1: there will be no other */
 	char *unlink_path;
 	struct net_helper *helper; /* owned */
@@ -87,6 +88,15 @@ static void update_events(struct stream *s)
 	s->events = events;
 }
 
+/* What was given may be of use to its owner still. */
+static void hang_up(struct stream *s)
+{
+	if (s->given)
+		fd_close(&s->fd);
+	else
+		fd_hang_up(&s->fd);
+}
+
 static void disconnect(struct stream *s, const char *why)
 {
 	if (s->fd < 0)
@@ -94,7 +104,7 @@ static void disconnect(struct stream *s, const char *why)
 	log_info(s->net.log, "%s: the peer is gone: %s", s->net.name, why);
 	loop_remove(s->source);
 	s->source = NULL;
-	fd_close(&s->fd);
+	hang_up(s);
 	s->in.start = s->in.end = 0;
 	s->out.start = s->out.end = 0;
 	s->wait_room = false;
@@ -359,8 +369,8 @@ static void stream_destroy(struct net *net)
 	struct stream *s = stream_of(net);
 
 	stream_stop(net);
-	fd_close(&s->fd);
-	fd_close(&s->listen_fd);
+	hang_up(s);
+	fd_hang_up(&s->listen_fd);
 	net_helper_end(s->helper);
 	if (s->unlink_path)
 		unlink(s->unlink_path);
@@ -402,6 +412,7 @@ int net_stream_create(struct net **out, const struct net_sockets *sockets,
 	net_init(&s->net, &stream_ops, sockets->name, loop, log);
 	atomic_store(&s->net.link, fd >= 0);
 	s->fd = fd;
+	s->given = sockets->given;
 	s->listen_fd = listen_fd;
 	s->helper = sockets->helper;
 	s->in.bytes = malloc(BUFFER_SIZE);

@@ -281,6 +281,8 @@ int overlay_file_temporary(struct overlay_file *f, const char *dir,
 
 void overlay_file_close(struct overlay_file *f)
 {
+	if (f->fd >= 0)
+		file_unlock(f->fd);
 	fd_close(&f->fd);
 	overlay_map_finish(&f->map);
 }

@@ -23,6 +23,9 @@ int fd_pair_above(int r, int fd[2]);
 
 /* Closes *fd when it is >= 0 and sets it to -1. */
 void fd_close(int *fd);
+/* The same for a socket of our own: its peer sees the end, and its port is
+ * free, even when a child of the embedder's has a copy of it. */
+void fd_hang_up(int *fd);
 
 /* All of @len, or -errno; fd_read_full() answers -ENODATA at an early end. */
 int fd_read_full(int fd, void *buf, size_t len);

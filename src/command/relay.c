@@ -89,6 +89,8 @@ static void *run(void *arg)
 		e = write_out(r, r->buf, (size_t)n, step);
 	}
 	r->error = e;
+	/* The guest's side, a socket of our own: see relay.h. */
+	fd_hang_up(r->done_fd < 0 ? &r->to : &r->from);
 	fd_close(&r->from);
 	fd_close(&r->to);
 	atomic_store(&r->done, true);

@@ -28,7 +28,8 @@ struct relay {
 };
 
 /* Copies until @from ends, or @to takes no more, then closes both; takes them
- * over, after a failure too. 0 or -errno. */
+ * over, after a failure too. With @done_fd @from is the guest's side, else @to
+ * is: a socket of our own. 0 or -errno. */
 int relay_start(struct relay *r, int from, int to, int done_fd);
 /* Ends it now, wherever it is. A relay that is all zero but started is fine. */
 void relay_finish(struct relay *r);

@@ -403,7 +403,7 @@ void session_destroy(struct session *s)
 		relay_finish(&s->relay[i]);
 		fd_close(&s->fd[i]);
 	}
-	fd_close(&s->words);
+	fd_hang_up(&s->words);
 	fd_close(&s->done_fd);
 	pthread_mutex_destroy(&s->lock);
 	free(s->order);

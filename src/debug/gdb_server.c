@@ -117,7 +117,7 @@ static void hang_up(struct gdb_server *s)
 {
 	if (s->client_fd < 0)
 		return;
-	fd_close(&s->client_fd);
+	fd_hang_up(&s->client_fd);
 	gdb_stub_detach(s->stub);
 	log_debug(s->machine.log, "gdb: the client is gone");
 }
@@ -282,7 +282,7 @@ static void *server_main(void *arg)
 
 	while (serve(s))
 		;
-	fd_close(&s->listen_fd); /* nobody shall wait there */
+	fd_hang_up(&s->listen_fd); /* nobody shall wait there */
 	say_goodbye(s);
 	return NULL;
 }
@@ -306,8 +306,8 @@ void gdb_server_destroy(struct gdb_server *s)
 		fd_event_signal(s->quit_fd);
 		pthread_join(s->thread, NULL);
 	}
-	fd_close(&s->client_fd);
-	fd_close(&s->listen_fd);
+	fd_hang_up(&s->client_fd);
+	fd_hang_up(&s->listen_fd);
 	fd_close(&s->quit_fd);
 	if (*s->path)
 		unlink(s->path);

@@ -30,10 +30,9 @@ OUTCOMES = ('OK', 'IGN', 'REQ', 'DROP', 'NRST', 'FOK', 'REF', 'LIM', 'STOP')
 
 # Groups that are complete, and how many entries they have.
 FULL = {'Q': 30, 'P': 14, 'T': 34, 'DB': 16, 'DN': 14, 'DC': 8, 'DR': 4,
-        'DV': 15, 'DL': 8, 'D9': 16, 'DF': 6}
+        'DV': 15, 'DL': 8, 'D9': 16, 'DF': 6, 'L': 8}
 # Groups that are not: rows are welcome, gaps are told and no violation.
-PART = {'B': 16, 'C': 18, 'G': 18, 'I': 12, 'K': 10, 'L': 8,
-        'X': 14}
+PART = {'B': 16, 'C': 18, 'G': 18, 'I': 12, 'K': 10, 'X': 14}
 # No entry, or one about 9P only.
 UNUSED = {'T33', 'D901', 'D902', 'D904', 'D911'}
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -274,6 +276,38 @@ static void L02_no_descriptor_is_a_standard_stream(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+/* Somebody has copies of all. */
+static void X13_a_peer_sees_the_end_and_a_port_is_free(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	int pair[2], copy[2], first, second;
+	char byte;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	copy[0] = dup(pair[0]);
+	assert_int_equal(write(pair[0], "x", 1), 1);
+	fd_hang_up(&pair[0]);
+	assert_int_equal(pair[0], -1);
+	assert_int_equal(read(pair[1], &byte, 1), 1);
+	assert_int_equal(read(pair[1], &byte, 1), 0);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	first = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(first, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(first, 1), 0);
+	getsockname(first, (struct sockaddr *)&at, &len);
+	copy[1] = dup(first);
+	fd_hang_up(&first);
+	second = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(second, (struct sockaddr *)&at, len), 0);
+	fd_close(&second);
+	fd_close(&copy[0]);
+	fd_close(&copy[1]);
+	fd_close(&pair[1]);
+	fd_hang_up(&pair[1]);
+	assert_int_equal(pair[1], -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +325,7 @@ int main(void)
 		cmocka_unit_test(B14_interrupted_and_short_reads_are_continued),
 		cmocka_unit_test(fd_event_is_readable_from_signal_to_drain),
 		cmocka_unit_test(L02_no_descriptor_is_a_standard_stream),
+		cmocka_unit_test(X13_a_peer_sees_the_end_and_a_port_is_free),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -191,7 +191,7 @@ static void vsock_destroy(struct virtio *v)
 	vsock_conn_free_all(vs);
 	loop_remove(vs->listener);
 	loop_remove(vs->timer);
-	fd_close(&vs->listen_fd);
+	fd_hang_up(&vs->listen_fd);
 	if (vs->bound)
 		unlink(vs->path);
 	virtio_finish(v);

@@ -167,7 +167,7 @@ static void close_socket(struct vsock_conn *c)
 {
 	loop_remove(c->source);
 	c->source = NULL;
-	fd_close(&c->fd);
+	fd_hang_up(&c->fd);
 	c->events = 0;
 	c->held_len = 0;
 	free(c->held);
