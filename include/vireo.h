@@ -209,9 +209,9 @@ VIREO_API int vireo_config_own_threads(struct vireo_config *cfg,
  * the machine; before vireo_start() it waits, until a vireo_stop() that comes
  * first. Callbacks of devices run on it, with their rules. Meanwhile SIGPIPE,
  * SIGXFSZ and SIGRTMAX - 1 are blocked for this thread, and while it is in the
- * guest all other signals wait. 0; VIREO_EINVAL: no such vCPU; VIREO_ESTATE: the
- * VM has threads itself, or has ended or been stopped, or another thread runs
- * this vCPU. The thread is out before vireo_destroy() returns. */
+ * guest all other signals wait. 0; VIREO_EINVAL: no such vCPU; VIREO_ESTATE:
+ * the VM has threads itself, or has ended or been stopped, or another thread
+ * runs this vCPU. The thread is out before vireo_destroy() returns. */
 VIREO_API int vireo_vcpu_run(struct vireo_vm *vm, unsigned int cpu);
 
 /* Waits until the VM has ended, at most @timeout_ms (-1: for ever, 0: only
