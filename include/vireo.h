@@ -201,7 +201,8 @@ VIREO_API int vireo_create(struct vireo_vm **out,
 VIREO_API int vireo_start(struct vireo_vm *vm, struct vireo_error *err);
 
 /* The vCPUs of VMs of this configuration run on threads of the caller's: each
- * vCPU waits for one that calls vireo_vcpu_run(). */
+ * vCPU waits for one that calls vireo_vcpu_run(). Where these threads run is
+ * the caller's to say: with key "pin" vireo_create() says VIREO_EINVAL. */
 VIREO_API int vireo_config_own_threads(struct vireo_config *cfg,
 				       struct vireo_error *err);
 
@@ -283,7 +284,8 @@ VIREO_API void vireo_stop(struct vireo_vm *vm);
 
 /* Stops the VM when it runs, joins its threads and frees everything. It lets
  * those out first who are in vireo_wait(), vireo_hit_wait() or
- * vireo_vcpu_run(). */
+ * vireo_vcpu_run(); no other function of this VM may be under way, or come
+ * later, but those that take a request. */
 VIREO_API void vireo_destroy(struct vireo_vm **vm);
 
 /* ---- guest memory ---- */
@@ -347,7 +349,9 @@ struct vireo_ram {
 	size_t size; /* sizeof(struct vireo_ram) */
 	int fd;      /* a memfd with F_SEAL_SHRINK, duplicated; or -1 */
 	/* Memory that is zeroed and aligned to @align (a power of two), for
-	 * each machine: also after a reset. NULL: there is none. */
+	 * each machine: also after a reset. NULL: there is none. Both functions
+	 * are called by vireo_create(), vireo_destroy() and at a reset, as
+	 * callbacks of devices are. */
 	void *(*alloc)(void *ctx, size_t size, size_t align);
 	/* It is not used any more. */
 	void (*free)(void *ctx, void *memory, size_t size);
@@ -543,8 +547,9 @@ vireo_request_writable(const struct vireo_request *request);
 
 /* Copies; a guest may change its bytes meanwhile: read once, check the copy.
  * VIREO_EINVAL: they are not all there. VIREO_ESTATE: the request is void, by a
- * reset or the VM's end; it is to be given back all the same. One that the VM's
- * pause has made void comes again. */
+ * reset or the VM's end; it is to be given back all the same. While 4096 of a
+ * device that are void have not been, its driver's further requests come back
+ * unanswered. */
 VIREO_API int vireo_request_read(struct vireo_request *request, uint64_t off,
 				 void *buf, size_t len);
 VIREO_API int vireo_request_write(struct vireo_request *request, uint64_t off,

@@ -193,10 +193,15 @@ static int open_command(struct vireo_vm *vm, const struct vm_fds *fds,
 	return command_create(&vm->command, vm->cfg, &host, err);
 }
 
-static int check_pins(const struct config *cfg, struct err *err)
+static int check_pins(const struct config *cfg, bool own_threads,
+		      struct err *err)
 {
 	cpu_set_t set;
 
+	if (cfg->pins && own_threads)
+		return err_set_key(err, -EINVAL, "pin",
+				   "pin: the vCPUs run on threads of the "
+				   "program's own (pin these)");
 	if (cfg->pins && sched_getaffinity(0, sizeof(set), &set) < 0)
 		return err_set_key(err, -errno, "pin", "pin: %s",
 				   strerror(errno));
@@ -211,7 +216,8 @@ static int check_pins(const struct config *cfg, struct err *err)
 
 static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 {
-	int r = check_pins(vm->cfg, err);
+	bool own_threads = vm->extras && vm->extras->own_threads;
+	int r = check_pins(vm->cfg, own_threads, err);
 
 	if (!r)
 		r = kvm_open(&vm->kvm, fds->kvm, err);
@@ -239,12 +245,12 @@ static int init(struct vireo_vm *vm, const struct vm_fds *fds, struct err *err)
 	vm->host = (struct vcpu_host){ &vm->board, vm_on_vcpu_end, vm,
 				       &vm->gate, vm_on_vcpu_debug };
 	vm->vcpu = calloc(vm->cfg->cpus, sizeof(*vm->vcpu));
-	if (vm->extras && vm->extras->own_threads)
+	if (own_threads)
 		vm->seat = calloc(vm->cfg->cpus, sizeof(*vm->seat));
 	for (unsigned int i = 0; vm->seat && i < vm->cfg->cpus; i++)
 		seat_init(&vm->seat[i]);
 	vm->host.seat = vm->seat;
-	if (!vm->vcpu || (vm->extras && vm->extras->own_threads && !vm->seat))
+	if (!vm->vcpu || (own_threads && !vm->seat))
 		return err_set(err, -ENOMEM, "out of memory");
 	return vm_build(vm, err);
 }

@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "api_case.h"
@@ -199,6 +201,110 @@ static void callbacks_run_there_and_mask_and_rules_are_kept(void **state)
 	assert_false(sigismember(&mask, SIGRTMAX - 1));
 }
 
+static void to_pin_the_callers_threads_is_his(void **state)
+{
+	struct api_case *f = *state;
+
+	assert_int_equal(vireo_config_set(f->cfg, "pin", "0", NULL), 0);
+	assert_int_equal(vireo_create(&f->vm, f->cfg, &f->err), VIREO_EINVAL);
+	assert_string_equal(f->err.key, "pin");
+}
+
+/* ---- readers that are gone ---- */
+
+static volatile sig_atomic_t signals;
+
+static void on_signal(int number)
+{
+	signals++;
+}
+
+struct broken {
+	int fd; /* of a pipe without a reader */
+	unsigned int writes;
+};
+
+static void write_in_vain(struct broken *b)
+{
+	assert_int_equal(write(b->fd, "x", 1), -1);
+	assert_int_equal(errno, EPIPE);
+	b->writes++;
+}
+
+static void on_broken_write(void *ctx, uint64_t off, unsigned int len,
+			    uint64_t value)
+{
+	write_in_vain(ctx);
+}
+
+static void *allocate(void *ctx, size_t size, size_t align)
+{
+	void *memory = aligned_alloc(align, size);
+
+	return memory ? memset(memory, 0, size) : NULL;
+}
+
+static void release(void *ctx, void *memory, size_t size)
+{
+	write_in_vain(ctx);
+	free(memory);
+}
+
+/* The callbacks stand for a console: its reader would have to leave between a
+ * poll() and a write(). */
+static void DC07_a_reader_that_is_gone_sends_no_signal(void **state)
+{
+	struct api_case *f = *state;
+	struct broken b = { -1, 0 };
+	const struct vireo_device d = {
+		.size = sizeof(d), .name = "mine", .base = PLACE,
+		.length = 4096, .write = on_broken_write, .ctx = &b,
+	};
+	const struct vireo_ram ram = { .size = sizeof(ram), .fd = -1,
+				       .alloc = allocate, .free = release,
+				       .ctx = &b };
+	const struct sigaction count = { .sa_handler = on_signal };
+	struct sigaction old;
+	sigset_t mask;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	close(pair[0]);
+	b.fd = pair[1];
+	signals = 0;
+	sigaction(SIGPIPE, &count, &old);
+	assert_int_equal(vireo_config_add_device(f->cfg, &d, &f->err), 0);
+	assert_int_equal(vireo_config_set_ram(f->cfg, &ram, &f->err), 0);
+	fake_mmio(0, PLACE, 4, (uint8_t[4]){ 0 }, NULL);
+	one_vm_power_off(0);
+	api_case_create(f);
+	start(f);
+	assert_int_equal(vireo_vcpu_run(f->vm, 0), 0);
+	finish(f, VIREO_POWER_OFF);
+	assert_int_equal(b.writes, 1);
+	vireo_destroy(&f->vm);
+	assert_int_equal(b.writes, 2);
+	assert_int_equal(signals, 0);
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
+	assert_false(sigismember(&mask, SIGPIPE));
+	/* What was there before is not taken away. */
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	raise(SIGPIPE);
+	fake.boot = 2;
+	one_vm_power_off(0);
+	api_case_create(f);
+	start(f);
+	assert_int_equal(vireo_vcpu_run(f->vm, 0), 0);
+	vireo_destroy(&f->vm);
+	assert_int_equal(signals, 0);
+	pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+	assert_int_equal(signals, 1);
+	sigaction(SIGPIPE, &old, NULL);
+	close(b.fd);
+}
+
 static void L04_vcpus_that_cannot_be_run_are_refused(void **state)
 {
 	struct api_case *f = *state;
@@ -230,6 +336,8 @@ int main(void)
 		T(C08_a_thread_that_waits_leaves_when_nothing_will_start),
 		T(a_thread_in_the_guest_is_called_out),
 		T(callbacks_run_there_and_mask_and_rules_are_kept),
+		T(to_pin_the_callers_threads_is_his),
+		T(DC07_a_reader_that_is_gone_sends_no_signal),
 		T(L04_vcpus_that_cannot_be_run_are_refused),
 	};
 
