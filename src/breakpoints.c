@@ -62,31 +62,32 @@ const struct breakpoint *breakpoints_at(const struct breakpoints *b,
 
 /* ---- adding and removing ---- */
 
+static bool is_possible(enum vireo_break kind, uint64_t va, unsigned int len)
+{
+	switch (kind) {
+	case VIREO_BREAK_SOFTWARE:
+	case VIREO_BREAK_HARDWARE:
+		return len == 1;
+	case VIREO_WATCH_WRITE:
+	case VIREO_WATCH_ACCESS:
+		return is_pow2(len) && len <= 8 && va % len == 0;
+	}
+	return false;
+}
+
+/* Bytes in RAM are limited by us, the others by the CPU. */
 static int check(const struct breakpoints *b, enum vireo_break kind,
 		 uint64_t va, unsigned int len)
 {
-	unsigned int hard = 0;
+	const struct breakpoint new = { .kind = kind };
+	bool soft = is_soft(b, &new);
+	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < b->count; i++)
-		hard += !is_soft(b, &b->list[i]);
-	switch (kind) {
-	case VIREO_BREAK_SOFTWARE:
-		return len != 1			    ? -EINVAL
-		       : b->count < BREAKPOINTS_MAX ? 0
-						    : -ENOSPC;
-	case VIREO_BREAK_HARDWARE:
-		if (len != 1)
-			return -EINVAL;
-		break;
-	case VIREO_WATCH_WRITE:
-	case VIREO_WATCH_ACCESS:
-		if (!is_pow2(len) || len > 8 || va % len)
-			return -EINVAL;
-		break;
-	default:
+	if (!is_possible(kind, va, len))
 		return -EINVAL;
-	}
-	return hard < ARCH_BREAK_MAX ? 0 : -ENOSPC;
+	for (unsigned int i = 0; i < b->count; i++)
+		n += is_soft(b, &b->list[i]) == soft;
+	return n < (soft ? BREAKPOINTS_MAX : ARCH_BREAK_MAX) ? 0 : -ENOSPC;
 }
 
 static int plant(struct breakpoints *b, const struct mem *mem,

@@ -15,7 +15,7 @@
 #include "arch/arch_debug.h"
 #include "mem/mem.h"
 
-#define BREAKPOINTS_MAX 1024
+#define BREAKPOINTS_MAX 1024 /* bytes in RAM; beside those of the CPU */
 
 struct breakpoint {
 	enum vireo_break kind;

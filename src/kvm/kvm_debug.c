@@ -56,6 +56,24 @@ int kvm_vcpu_translate(struct kvm_vcpu *vcpu, uint64_t va, uint64_t *gpa)
 	return r;
 }
 
+int kvm_vcpu_get_dr6(struct kvm_vcpu *vcpu, uint64_t *dr6)
+{
+	struct kvm_debugregs regs = { 0 };
+	int r = vcpu_ioctl(vcpu, KVM_GET_DEBUGREGS, &regs);
+
+	*dr6 = regs.dr6;
+	return r;
+}
+
+int kvm_vcpu_set_dr6(struct kvm_vcpu *vcpu, uint64_t dr6)
+{
+	struct kvm_debugregs regs = { 0 };
+	int r = vcpu_ioctl(vcpu, KVM_GET_DEBUGREGS, &regs);
+
+	regs.dr6 = dr6;
+	return r ? r : vcpu_ioctl(vcpu, KVM_SET_DEBUGREGS, &regs);
+}
+
 int kvm_vcpu_set_debug(struct kvm_vcpu *vcpu,
 		       const struct kvm_guest_debug *debug)
 {

@@ -17,6 +17,10 @@ int kvm_vcpu_get_mp_state(struct kvm_vcpu *vcpu, uint32_t *state);
  * -EFAULT: nowhere. */
 int kvm_vcpu_translate(struct kvm_vcpu *vcpu, uint64_t va, uint64_t *gpa);
 
+/* The guest's own DR6: what its next debug exception will find there. */
+int kvm_vcpu_get_dr6(struct kvm_vcpu *vcpu, uint64_t *dr6);
+int kvm_vcpu_set_dr6(struct kvm_vcpu *vcpu, uint64_t dr6);
+
 /* KVM_SET_GUEST_DEBUG. */
 int kvm_vcpu_set_debug(struct kvm_vcpu *vcpu,
 		       const struct kvm_guest_debug *debug);

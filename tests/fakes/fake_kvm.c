@@ -412,6 +412,12 @@ static int vcpu_request(struct fake_vcpu *v, unsigned long request, void *arg)
 	case KVM_SET_FPU:
 		memcpy(&v->fpu, arg, sizeof(v->fpu));
 		return 0;
+	case KVM_GET_DEBUGREGS:
+		memcpy(arg, &v->debugregs, sizeof(v->debugregs));
+		return 0;
+	case KVM_SET_DEBUGREGS:
+		memcpy(&v->debugregs, arg, sizeof(v->debugregs));
+		return 0;
 	case KVM_SET_GUEST_DEBUG:
 		return set_debug(v, arg);
 	case KVM_GET_MSRS:

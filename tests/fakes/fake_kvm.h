@@ -43,6 +43,7 @@ struct fake_vcpu {
 	struct kvm_sregs sregs;
 	struct kvm_fpu fpu;
 	struct kvm_lapic_state lapic;
+	struct kvm_debugregs debugregs;
 	struct kvm_guest_debug debug; /* as it was set last */
 	unsigned int injected;        /* KVM_GUESTDBG_INJECT_... that were */
 	uint32_t nent; /* of the CPUID table that was set */

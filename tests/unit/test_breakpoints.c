@@ -263,6 +263,22 @@ static void breakpoints_in_software_are_limited(void **state)
 		assert_int_equal(f->ram[i], (uint8_t)(i * 3));
 }
 
+static void breakpoints_that_are_planted_are_limited(void **state)
+{
+	struct fixture *f = *state;
+
+	f->b.insn = 0xec;
+	f->b.planted = true;
+	for (uint64_t i = 0; i < BREAKPOINTS_MAX; i++)
+		assert_int_equal(breakpoints_add(&f->b, &f->mem,
+						 i % 2 ? HARD : SOFT, i, 1,
+						 BASE + i), 0);
+	assert_int_equal(soft(f, BASE + BREAKPOINTS_MAX), -ENOSPC);
+	assert_int_equal(breakpoints_add(&f->b, &f->mem, HARD, BREAKPOINTS_MAX,
+					 1, BASE + BREAKPOINTS_MAX), -ENOSPC);
+	assert_int_equal(f->b.count, BREAKPOINTS_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -280,6 +296,7 @@ int main(void)
 		TEST(breakpoints_of_the_cpu_are_four),
 		TEST(breakpoint_with_an_odd_length_is_refused),
 		TEST(breakpoints_in_software_are_limited),
+		TEST(breakpoints_that_are_planted_are_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,42 @@ static void guests_own_breakpoints_are_its_own(void **state)
 	assert_int_equal(fake.vcpu[0].injected, 4);
 }
 
+/* Its handler looks there. */
+static void guests_own_debugging_is_in_its_dr6(void **state)
+{
+	struct one_vm *f = *state;
+
+	debug_exit(0, 1, PLACE, 0xffff0ff0 | 1u << 14);
+	one_vm_power_off(0);
+	debug_start(f);
+	fake.vcpu[0].debugregs.dr6 = 0xffff0ff0 | 1u << 13 | 1;
+	fake.vcpu[0].debugregs.dr7 = 0x400;
+	assert_int_equal(vireo_resume(f->vm), 0);
+	assert_int_equal(vm_wait(f->vm, WAIT, NULL), 0);
+	assert_int_equal(fake.vcpu[0].injected, 1);
+	assert_int_equal(fake.vcpu[0].debugregs.dr6, 0xffff6ff0);
+	assert_int_equal(fake.vcpu[0].debugregs.dr7, 0x400);
+}
+
+/* int3 has nothing to say in DR6, and KVM may not tell. */
+static void guests_own_breakpoints_leave_its_dr6_alone(void **state)
+{
+	struct one_vm *f = *state;
+
+	debug_exit(0, 3, PLACE, 0xffff0ff0 | 1u << 14);
+	debug_exit(0, 1, PLACE, 0xffff0ff0 | 1u << 14);
+	one_vm_power_off(0);
+	debug_start(f);
+	fake.fail_request = KVM_GET_DEBUGREGS;
+	fake.fail_times = 1;
+	fake.fail_error = EINVAL;
+	assert_int_equal(vireo_resume(f->vm), 0);
+	assert_int_equal(vm_wait(f->vm, WAIT, &f->end), 0);
+	assert_int_equal(f->end.reason, VIREO_POWER_OFF);
+	assert_int_equal(fake.vcpu[0].injected, 2);
+	assert_int_equal(fake.vcpu[0].debugregs.dr6, 0);
+}
+
 /* An emulated kernel: KVM does not know the instruction. */
 static void failed_emulation_at_a_breakpoint_is_a_hit(void **state)
 {
@@ -397,6 +433,8 @@ int main(void)
 		VM_TEST(registers_want_arguments_that_are_right),
 		VM_TEST(software_breakpoint_stops_all_vcpus),
 		VM_TEST(guests_own_breakpoints_are_its_own),
+		VM_TEST(guests_own_debugging_is_in_its_dr6),
+		VM_TEST(guests_own_breakpoints_leave_its_dr6_alone),
 		VM_TEST(failed_emulation_at_a_breakpoint_is_a_hit),
 		VM_TEST(hardware_breakpoint_is_in_every_vcpu),
 		VM_TEST(hits_of_several_vcpus_are_told_in_turn),

@@ -16,6 +16,7 @@
 #define DR7_ENABLE(i) (2u << 2 * (i))
 #define DR7_KIND(i)   (16 + 4 * (i))
 #define DR6_HIT(i)    (1u << (i))
+#define DR6_HITS      15u
 #define DR6_STEP      (1u << 14)
 
 /* Bits 0-1: what is done there; bits 2-3: the length. */
@@ -126,6 +127,18 @@ enum arch_stop arch_vcpu_stop(struct kvm_vcpu *vcpu, uint64_t *pc,
 	return ARCH_STOP_SOFT;
 }
 
+/* What KVM tells of a debug exception has not come to the guest's DR6: a handler
+ * that finds nothing there does nothing. The four bits are of this one, the
+ * others stay until the guest clears them. KVM that cannot is no worse off. */
+static void tell_why(struct kvm_vcpu *vcpu)
+{
+	uint64_t told = vcpu->run->debug.arch.dr6;
+	uint64_t dr6;
+
+	if (kvm_vcpu_get_dr6(vcpu, &dr6) == 0)
+		kvm_vcpu_set_dr6(vcpu, (dr6 & ~(uint64_t)DR6_HITS) | told);
+}
+
 int arch_vcpu_reflect(struct kvm_vcpu *vcpu, const struct arch_debug *debug,
 		      enum arch_stop stop)
 {
@@ -133,7 +146,11 @@ int arch_vcpu_reflect(struct kvm_vcpu *vcpu, const struct arch_debug *debug,
 
 	fill(&k, debug);
 	k.control |= KVM_GUESTDBG_ENABLE;
-	k.control |= stop == ARCH_STOP_SOFT ? KVM_GUESTDBG_INJECT_BP
-					    : KVM_GUESTDBG_INJECT_DB;
+	if (stop == ARCH_STOP_SOFT) {
+		k.control |= KVM_GUESTDBG_INJECT_BP;
+	} else {
+		k.control |= KVM_GUESTDBG_INJECT_DB;
+		tell_why(vcpu);
+	}
 	return kvm_vcpu_set_debug(vcpu, &k);
 }
