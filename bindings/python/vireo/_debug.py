@@ -18,8 +18,8 @@ from typing import Any, Iterator, Optional, TypeVar
 from . import _library, _native
 from ._devices import U32, U64
 from ._enums import Break, Code
-from ._errors import (Buffer, VireoError, bounded, check, decode, raw_bytes,
-                      state_error, told)
+from ._errors import (Buffer, VireoClosed, VireoError, bounded, check, decode,
+                      raw_bytes, state_error, told)
 from ._memory import Memory
 from ._registers import (Fpu, Registers, from_c, new_fpu, new_regs, to_c)
 from ._wait import Limit, wait_for
@@ -157,12 +157,15 @@ class Vcpu:
     def run(self) -> None:
         """Runs it on this thread until the VM has ended: for machines of a
         Config with own_threads(). Before the start it waits. Callbacks of
-        devices run here, with their rules. close() of another thread ends it;
-        Ctrl-C is not heard meanwhile, so it is none for the main thread."""
+        devices run here, with their rules. stop() and close() of other threads
+        let it out; Ctrl-C is not heard meanwhile, so it is none for the main
+        thread."""
         handle = self.machine._handle
         with handle.use() as vm:
-            handle.wait_until(lambda: self.machine._started)
-            told(lib.vireo_vcpu_run(vm, self.index), {
+            code = lib.vireo_vcpu_run(vm, self.index)
+            if code == Code.ESTATE and handle.closed:
+                raise VireoClosed(code, f'{handle.what}: it was closed')
+            told(code, {
                 Code.ESTATE: f'vCPU {self.index}: the VM has threads itself '
                              '(Config.own_threads()), or has ended, or '
                              'another thread runs it'})
@@ -204,7 +207,6 @@ class Debugged(Memory):
 
     def _init_debug(self, cpus: int) -> None:
         self._cpus = cpus
-        self._started = False
         self._stand = threading.RLock()  # guards what follows
         self._stands = False         # by pause(), or a hit
         self._holders: dict[object, int] = {}  # paused() -> its thread

@@ -149,19 +149,6 @@ class Handle:
                     self._wakers.discard(waker)
                     os.close(waker)
 
-    def notify(self) -> None:
-        """For wait_until()."""
-        with self._changed:
-            self._changed.notify_all()
-
-    def wait_until(self, ready: Callable[[], bool]) -> None:
-        """Inside use(): until ready(); VireoClosed: it is to be closed."""
-        with self._changed:
-            while not ready() and not self._closing:
-                self._changed.wait()
-            if self._closing:
-                raise VireoClosed(Code.ESTATE, f'{self.what}: it was closed')
-
     def close(self) -> None:
         """Any number of times, from any thread but those of the VM."""
         if inside_callback():
@@ -192,7 +179,6 @@ class Handle:
         with self._changed:
             for waker in self._wakers:
                 os.eventfd_write(waker, 1)
-            self._changed.notify_all()
             children = list(self._children)
         # One of its users may be making another child.
         while True:

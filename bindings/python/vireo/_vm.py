@@ -110,8 +110,6 @@ class Machine(Debugged):
         error = new_error()
         with self._handle.use() as vm:
             check(lib.vireo_start(vm, error), error)
-            self._started = True
-            self._handle.notify()
 
     def wait(self, timeout: Optional[float] = None) -> End:
         """Until it has ended, at most `timeout` seconds: VireoTimeout."""
