@@ -127,9 +127,10 @@ enum arch_stop arch_vcpu_stop(struct kvm_vcpu *vcpu, uint64_t *pc,
 	return ARCH_STOP_SOFT;
 }
 
-/* What KVM tells of a debug exception has not come to the guest's DR6: a handler
- * that finds nothing there does nothing. The four bits are of this one, the
- * others stay until the guest clears them. KVM that cannot is no worse off. */
+/* What KVM tells of a debug exception has not come to the guest's DR6: a
+ * handler that finds nothing there does nothing. The four bits are of this one,
+ * the others stay until the guest clears them. KVM that cannot is no worse off.
+ */
 static void tell_why(struct kvm_vcpu *vcpu)
 {
 	uint64_t told = vcpu->run->debug.arch.dr6;
