@@ -49,7 +49,8 @@ static int build(struct vireo_vm *vm, struct err *err)
 	if (!r)
 		r = arch_add_devices(b, err);
 	if (!r)
-		r = board_add_extras(b, arch_is_free, arch_line_is_free, err);
+		r = board_add_extras(b, arch_is_free, arch_port_is_free,
+				     arch_line_is_free, err);
 	if (!r)
 		r = arch_describe(b, err);
 	if (!r)

@@ -38,9 +38,12 @@ int arch_create_irqchip(struct board *board, struct err *err);
 int arch_add_devices(struct board *board, struct err *err);
 
 /* May an embedder put memory or registers there? Not where RAM is, a device of
- * the machine's, or a window for some that move. And does nothing of the
- * machine's use interrupt line @line, now that its devices are there? */
+ * the machine's, or a window for some that move; of ports, not where the kernel
+ * has devices. And does nothing of the machine's use interrupt line @line, now
+ * that its devices are there? */
 bool arch_is_free(const struct board *board, uint64_t gpa, uint64_t size);
+bool arch_port_is_free(const struct board *board, uint64_t port,
+		       uint64_t size);
 bool arch_line_is_free(const struct board *board, unsigned int line);
 
 /* Tables that tell the guest what the machine is: ACPI, MP table. */

@@ -163,6 +163,7 @@ int board_map_extras(struct board *board, board_free_fn is_free,
 		     struct err *err);
 void board_unmap_extras(struct board *board);
 int board_add_extras(struct board *board, board_free_fn is_free,
+		     board_free_fn port_is_free,
 		     board_line_free_fn line_is_free, struct err *err);
 /* Is there a descriptor of his whose signals are edges on this line? */
 bool board_has_irq_fd(const struct board *board, unsigned int line);

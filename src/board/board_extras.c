@@ -94,7 +94,7 @@ static int add_device(struct board *board, const struct extra_device *d,
 		      board_free_fn is_free, struct err *err)
 {
 	struct device *dev;
-	int r = d->port || is_free(board, d->base, d->size) ? 0 : -EEXIST;
+	int r = is_free(board, d->base, d->size) ? 0 : -EEXIST;
 
 	if (!r)
 		r = window_create(&dev, d->name, &d->ops);
@@ -107,16 +107,18 @@ static int add_device(struct board *board, const struct extra_device *d,
 }
 
 static int add_hypercall(struct board *board, const struct extras *x,
-			 struct err *err)
+			 board_free_fn is_free, struct err *err)
 {
 	const struct extra_device place = {
 		.name = "hypercall", .port = true, .base = x->hypercall_port,
 		.size = HYPERCALL_PORTS,
 	};
 	struct device *dev;
-	int r = hypercall_create(&dev, "hypercall", &board->mem, board->log,
-				 x->hypercall);
+	int r = is_free(board, place.base, place.size) ? 0 : -EEXIST;
 
+	if (!r)
+		r = hypercall_create(&dev, "hypercall", &board->mem, board->log,
+				     x->hypercall);
 	if (!r)
 		r = board_add_device(board, dev);
 	if (!r)
@@ -132,8 +134,8 @@ static int add_doorbell(struct board *board, const struct extra_doorbell *d,
 	uint64_t len = max_u64(d->len, 1);
 	int r = 0;
 
-	if (d->port ? !bus_is_free(&board->pio, d->addr, len)
-		    : !is_free(board, d->addr, len))
+	if (!is_free(board, d->addr, len) ||
+	    (d->port && !bus_is_free(&board->pio, d->addr, len)))
 		r = -EEXIST;
 	if (!r)
 		r = kvm_vm_ioeventfd(&board->kvm, d->fd, d->addr, d->len,
@@ -165,6 +167,7 @@ static int add_irq(struct board *board, const struct extra_irq *i,
 }
 
 int board_add_extras(struct board *board, board_free_fn is_free,
+		     board_free_fn port_is_free,
 		     board_line_free_fn line_is_free, struct err *err)
 {
 	const struct extras *x = board->extras;
@@ -173,12 +176,15 @@ int board_add_extras(struct board *board, board_free_fn is_free,
 	if (!x)
 		return 0;
 	if (x->has_hypercall)
-		r = add_hypercall(board, x, err);
+		r = add_hypercall(board, x, port_is_free, err);
 	/* Before his devices: these may have doorbells in them. */
 	for (unsigned int i = 0; i < x->doorbells && !r; i++)
-		r = add_doorbell(board, &x->doorbell[i], is_free, err);
+		r = add_doorbell(board, &x->doorbell[i],
+				 x->doorbell[i].port ? port_is_free : is_free,
+				 err);
 	for (unsigned int i = 0; i < x->devices && !r; i++)
-		r = add_device(board, &x->device[i], is_free, err);
+		r = add_device(board, &x->device[i],
+			       x->device[i].port ? port_is_free : is_free, err);
 	for (unsigned int i = 0; i < x->irqs && !r; i++)
 		r = add_irq(board, &x->irq[i], line_is_free, err);
 	return r;

@@ -256,6 +256,40 @@ static void L04_doorbells_are_not_over_what_is_there(void **state)
 	}
 }
 
+/* The kernel's own PICs and timer, where they are. */
+static void L04_ports_of_the_kernels_are_taken(void **state)
+{
+	static const uint16_t ports[] = { 0x21, 0xa0, 0x4d1, 0x40, 0x61 };
+	struct fixture *f;
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(ports); i++) {
+		uint16_t port = ports[i / 2];
+		const struct vireo_device d = {
+			.size = sizeof(d), .name = "mine", .port = true,
+			.base = port, .length = 1,
+		};
+
+		renew(state, &f);
+		assert_int_equal(vireo_config_add_device(f->a.cfg, &d, NULL),
+				 0);
+		vireo_config_set(f->a.cfg, i % 2 ? "pit" : "irqchip",
+				 i % 2 ? "true" : "split", NULL);
+		if (i % 2)
+			create_says(f, VIREO_EINVAL, "mine");
+		else
+			api_case_create(&f->a);
+	}
+	renew(state, &f);
+	assert_int_equal(vireo_config_set(f->a.cfg, "pit", "true", NULL), 0);
+	assert_int_equal(add_bell(f, &(struct vireo_doorbell){
+		.port = true, .addr = 0x43, .length = 1 }), 0);
+	create_says(f, VIREO_EINVAL, "doorbell");
+	renew(state, &f);
+	assert_int_equal(vireo_config_set(f->a.cfg, "pit", "true", NULL), 0);
+	assert_int_equal(set_channel(f, 0x1e), 0);
+	create_says(f, VIREO_EINVAL, "hypercall");
+}
+
 static void doorbells_can_be_in_a_device_of_the_callers(void **state)
 {
 	struct fixture *f = *state;
@@ -338,6 +372,7 @@ int main(void)
 		T(what_kvm_has_already_is_the_callers),
 		T(L04_doorbells_that_could_never_ring_are_refused),
 		T(L04_doorbells_are_not_over_what_is_there),
+		T(L04_ports_of_the_kernels_are_taken),
 		T(doorbells_can_be_in_a_device_of_the_callers),
 		T(L04_a_channel_has_four_ports),
 		T(options_of_a_command_that_are_wrong_are_the_callers),

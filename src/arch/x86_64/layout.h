@@ -57,6 +57,11 @@
 #define LAYOUT_TSS        0xfeffd000ULL   /* KVM's, three pages */
 
 /* Ports */
+#define PORT_PIC1         0x20 /* KVM's, as the next four */
+#define PORT_PIC2         0xa0
+#define PORT_ELCR         0x4d0
+#define PORT_PIT          0x40
+#define PORT_SPEAKER      0x61
 #define PORT_I8042_DATA   0x60
 #define PORT_I8042_CMD    0x64
 #define PORT_CMOS         0x70

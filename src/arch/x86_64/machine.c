@@ -266,6 +266,26 @@ bool arch_is_free(const struct board *board, uint64_t gpa, uint64_t size)
 		gpa < LAYOUT_FREE_END);
 }
 
+/* At these nobody but the kernel is asked. */
+bool arch_port_is_free(const struct board *board, uint64_t port, uint64_t size)
+{
+	static const struct {
+		uint16_t port, size;
+		bool pit;
+	} taken[] = {
+		{ PORT_PIC1, 2, false }, { PORT_PIC2, 2, false },
+		{ PORT_ELCR, 2, false }, { PORT_PIT, 4, true },
+		{ PORT_SPEAKER, 1, true },
+	};
+	bool full = board->kvm.irqchip == KVM_IRQ_FULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(taken) && full; i++)
+		if ((!taken[i].pit || board->cfg->pit) &&
+		    ranges_meet(taken[i].port, taken[i].size, port, size))
+			return false;
+	return true;
+}
+
 bool arch_line_is_free(const struct board *board, unsigned int line)
 {
 	const unsigned int own = 1u << 0 | 1u << 1 | 1u << 2 |
