@@ -239,9 +239,10 @@ static void on_broken_write(void *ctx, uint64_t off, unsigned int len,
 
 static void *allocate(void *ctx, size_t size, size_t align)
 {
-	void *memory = aligned_alloc(align, size);
+	void *memory;
 
-	return memory ? memset(memory, 0, size) : NULL;
+	return posix_memalign(&memory, align, size) ? NULL :
+						      memset(memory, 0, size);
 }
 
 static void release(void *ctx, void *memory, size_t size)
