@@ -50,8 +50,10 @@ unsigned int fake_kvm_count(unsigned long request)
 {
 	unsigned int n = 0;
 
+	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < fake.calls; i++)
 		n += fake.call[i] == request;
+	pthread_mutex_unlock(&lock);
 	return n;
 }
 
