@@ -30,6 +30,17 @@ static bool look(struct vireo_vm *vm)
 	return true;
 }
 
+/* The guest is to be out as soon as can be: it is called before all else is
+ * done, and an end follows in any case. */
+static void end_now(struct vireo_vm *vm, const char *detail)
+{
+	pthread_mutex_lock(&vm->board_lock);
+	for (unsigned int i = 0; i < vm->cfg->cpus; i++)
+		vcpu_kick(&vm->vcpu[i]);
+	pthread_mutex_unlock(&vm->board_lock);
+	vm_request_end(vm, VIREO_DEADLINE, 0, detail);
+}
+
 /* ---- wall clock ---- */
 
 void vm_on_deadline(void *ctx, uint32_t events)
@@ -39,8 +50,7 @@ void vm_on_deadline(void *ctx, uint32_t events)
 	uint64_t now = clock_mono_ns();
 
 	if (now >= end)
-		vm_request_end(vm, VIREO_DEADLINE, 0,
-			       "the time is over (--timeout)");
+		end_now(vm, "the time is over (--timeout)");
 	else if (look(vm))
 		loop_arm(vm->deadline, min_u64(SAMPLE_NS, end - now));
 	else
@@ -65,8 +75,7 @@ void vm_on_idle(void *ctx, uint32_t events)
 	else if (look(vm))
 		loop_arm(vm->idle, SAMPLE_NS);
 	else
-		vm_request_end(vm, VIREO_DEADLINE, 0,
-			       "no output for too long (--idle-timeout)");
+		end_now(vm, "no output for too long (--idle-timeout)");
 }
 
 /* ---- processor time ---- */
@@ -92,8 +101,7 @@ void vm_on_cpu_time(void *ctx, uint32_t events)
 	uint64_t used = cpu_ns(vm);
 
 	if (used >= limit)
-		vm_request_end(vm, VIREO_DEADLINE, 0,
-			       "the processor time is used up (--cpu-time)");
+		end_now(vm, "the processor time is used up (--cpu-time)");
 	else
 		loop_arm(vm->cpu_time, max_u64((limit - used) / vm->cfg->cpus,
 					       CPU_CHECK_NS));
