@@ -222,7 +222,8 @@ VIREO_API int vireo_wait(struct vireo_vm *vm, int timeout_ms,
 
 /* A descriptor that polls readable once the VM has ended; owned by the VM. Do
  * not read it. By then its consoles have written what their readers had room
- * for; vireo_destroy() writes the rest, and waits for a reader up to 2 s. */
+ * for; vireo_destroy() writes the rest, and waits for a reader up to 2 s, and an
+ * eighth of a second for each console but the first. */
 VIREO_API int vireo_event_fd(const struct vireo_vm *vm);
 
 /* Presses the ACPI power button: the guest is asked to shut down. VIREO_ESTATE
@@ -406,9 +407,9 @@ VIREO_API int vireo_config_map_memory(struct vireo_config *cfg,
  * and is destroyed, or reset, when it has come back. None comes after
  * vireo_destroy(), and none may end by longjmp() or an exception.
  *
- * A lock of yours that callbacks take may be held around these same functions.
- * Around the others it may not: they wait for the VM, and the VM for the
- * callback.
+ * A lock of yours that callbacks take may be held around these same functions,
+ * but for vireo_memory_track() and _dirty(). Around those and the others it may
+ * not: they wait for the VM, and the VM for the callback.
  */
 
 /* A window of registers. Accesses are of 1, 2, 4 or 8 bytes within it, and
@@ -688,9 +689,9 @@ VIREO_API int vireo_disk_check(const char *path,
  *
  * Threads: a call runs the guest on the caller's thread. A sandbox belongs to
  * one thread at a time, whichever; another one that comes meanwhile, and a
- * callback that calls into its own sandbox, get VIREO_ESTATE. Any number of
- * sandboxes may run at once. During a call SIGRTMAX - 1 is blocked (it tells
- * the deadline), and the thread's other signals are delivered as ever; a
+ * callback that calls into its own sandbox, get VIREO_ESTATE, but for
+ * vireo_sandbox_stop(). Any number of sandboxes may run at once. During a call
+ * SIGRTMAX - 1 is blocked (it tells a deadline or a stop), and the thread's other signals are delivered as ever; a
  * handler must not leave by longjmp(), nor may a callback.
  * A child of fork() can only destroy what it has inherited.
  */
@@ -732,7 +733,8 @@ vireo_sandbox_create(struct vireo_sandbox **out,
  * answer: @fn returns its length, or a negative number, and the guest gets what
  * it returns. Both belong to the library, do not change meanwhile, and are gone
  * when @fn returns; the room holds zeros. @fn may do anything but call into its
- * sandbox. VIREO_EINVAL: the number; VIREO_ESTATE: during a call.
+ * sandbox, which it may stop. VIREO_EINVAL: the number; VIREO_ESTATE: during a
+ * call.
  */
 VIREO_API int
 vireo_sandbox_register(struct vireo_sandbox *sb, unsigned int number,
@@ -938,7 +940,8 @@ VIREO_API int vireo_break_remove(struct vireo_vm *vm, enum vireo_break kind,
  * meanwhile where KVM can make them. VIREO_ESTATE also with key "gdb".
  *
  * After a breakpoint was hit, step before vireo_resume(): the vCPU still stands
- * in front of the instruction, and would hit it again.
+ * in front of the instruction, and would hit it again. While the end of an
+ * earlier step has not been told, nothing is executed: that comes first.
  */
 VIREO_API int vireo_vcpu_step(struct vireo_vm *vm, unsigned int cpu);
 

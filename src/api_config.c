@@ -255,7 +255,7 @@ int vireo_config_set_fd(struct vireo_config *cfg, const char *name, int fd,
 
 		if (strcmp(name, fd_names[i].name))
 			continue;
-		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		copy = fd_copy(fd);
 		if (copy < 0) {
 			int code = errno == EBADF ? VIREO_EINVAL : VIREO_EHOST;
 

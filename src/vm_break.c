@@ -30,7 +30,7 @@ int vm_tell_vcpus(struct vireo_vm *vm)
 	breakpoints_describe(&vm->debug.breaks, &debug);
 	for (unsigned int i = 0; i < vm->cfg->cpus && !r; i++)
 		r = set_debug(&vm->vcpu[i], &debug);
-	return r;
+	return r < 0 ? -EIO : 0;
 }
 
 /* The part of [@va, @va + *len) that lies together. */
@@ -99,7 +99,7 @@ static int can_break(struct vireo_vm *vm, enum vireo_break kind)
 		return d->works[kind];
 	r = arch_probe_break(&vm->kvm, kind);
 	if (r < 0)
-		return r;
+		return -EIO; /* the host's doing, whatever its number */
 	d->probed[kind] = true;
 	d->works[kind] = r;
 	return r;
@@ -119,7 +119,7 @@ static int choose_insn(struct vireo_vm *vm)
 	if (!soft && !b->insn)
 		r = arch_probe_break_insn(&vm->kvm);
 	if (r < 0)
-		return r;
+		return -EIO;
 	if (r > 0)
 		b->insn = (uint8_t)r;
 	b->planted = b->insn && !hard;

@@ -229,6 +229,8 @@ int vm_hit_take(struct vireo_vm *vm, struct vm_hit *out)
 		*out = *hit;
 		hit->pending = false;
 		first_hit(vm);
+		/* It may be another's pause that holds the guest. */
+		vm_stop_for_debugger(vm);
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return hit ? 0 : -EAGAIN;

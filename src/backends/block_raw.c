@@ -227,7 +227,7 @@ static int open_fd(struct raw *raw, const struct block_config *cfg,
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", cfg->fd);
 		return open_path(raw, cfg, path, err);
 	}
-	raw->fd = fcntl(cfg->fd, F_DUPFD_CLOEXEC, 3);
+	raw->fd = fd_copy(cfg->fd);
 	return raw->fd < 0 ? open_failed(raw, cfg, errno, err) : 0;
 }
 

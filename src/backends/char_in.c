@@ -169,7 +169,7 @@ static int attach(struct char_in *in, int fd, struct loop *loop)
 {
 	int r;
 
-	in->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	in->fd = fd_copy(fd);
 	if (in->fd < 0)
 		return -errno;
 	in->tty = isatty(in->fd);

@@ -115,7 +115,7 @@ static int publish(struct char_link *link, struct char_in *in,
 	loop_remove(link->hangup);
 	link->hangup = NULL;
 	fd_hang_up(&link->fd);
-	link->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	link->fd = fd_copy(fd);
 	if (link->fd < 0)
 		return -errno;
 	/* An error or a hang-up is what comes without being asked for. */

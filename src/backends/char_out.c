@@ -433,7 +433,7 @@ static int open_fd(struct char_out *o, int fd)
 		return 0;
 	if (o->tty)
 		o->chunk = CHUNK_TTY;
-	o->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	o->fd = fd_copy(fd);
 	return o->fd < 0 ? -errno : 0;
 }
 

@@ -49,7 +49,7 @@ int char_visitor_attach(struct char_visitor *v, int fd)
 	if (atomic_load(&v->there))
 		r = -EBUSY;
 	if (r == 0) {
-		own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		own = fd_copy(fd);
 		r = own < 0 ? -errno : char_in_create(&in, own, v->loop, NULL);
 	}
 	if (r == 0) {

@@ -225,7 +225,7 @@ static int take_given(struct net_sockets *s, int given, bool datagram,
 			       "socket", given,
 			       datagram ? "datagram" : "stream");
 	s->given = true;
-	s->fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+	s->fd = fd_copy(given);
 	flags = s->fd < 0 ? -1 : fcntl(s->fd, F_GETFL);
 	if (flags < 0 || fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_set(err, -errno, "socket descriptor %d: %s", given,

@@ -402,7 +402,7 @@ static int take_fd(struct tap *tap, unsigned int i, int given,
 {
 	struct ifreq ifr = { 0 };
 	bool vnet;
-	int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+	int fd = fd_copy(given);
 	int flags;
 
 	if (fd < 0)

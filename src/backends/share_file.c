@@ -248,7 +248,7 @@ int share_flush(struct share *s, uint64_t handle)
 
 	if (!h)
 		return -EBADF;
-	copy = fcntl(h->fd, F_DUPFD_CLOEXEC, 3);
+	copy = fd_copy(h->fd);
 	if (copy < 0)
 		return -errno;
 	return close(copy) < 0 && errno != EINTR ? -errno : 0;

@@ -35,7 +35,7 @@ static bool bad_name(const char *name)
 /* -EINVAL: there is no such descriptor; -EMFILE. */
 static int duplicate(int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int copy = fd_copy(fd);
 
 	if (copy >= 0)
 		return copy;

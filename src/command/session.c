@@ -301,7 +301,7 @@ static int own_stream(int fd, int mode)
 	if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd)))
 		own = fd_above(open(path, mode | O_NONBLOCK | O_NOCTTY |
 					  O_CLOEXEC));
-	return own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return own >= 0 ? own : fd_copy(fd);
 }
 
 static int dial_stream(struct session *s, unsigned int i, int ours)
@@ -346,7 +346,7 @@ int session_dial(struct session *s, unsigned int which)
 
 static int duplicate(int *out, int fd)
 {
-	*out = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	*out = fd < 0 ? -1 : fd_copy(fd);
 	return fd >= 0 && *out < 0 ? -errno : 0;
 }
 

@@ -79,7 +79,7 @@ static const char *remedy(int error)
 
 static int open_device(int *out, int fd, struct err *err)
 {
-	*out = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3)
+	*out = fd >= 0 ? fd_copy(fd)
 		       : fd_above(open("/dev/kvm", O_RDWR | O_CLOEXEC));
 	if (*out >= 0)
 		return 0;

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 
 #define AGAINS_MAX 20
+#define ASLEEP_NS  1000000 /* between two looks */
 
 static int vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned long request, void *arg)
 {
@@ -101,6 +102,16 @@ bool kvm_wait_kick(uint64_t ns)
 	return sigtimedwait(&set, NULL, &time) > 0;
 }
 
+/* It has not been started, and is woken for something that it cannot take, such
+ * as another vCPU's NMI: KVM says EAGAIN until it is started. */
+static bool is_asleep(struct kvm_vcpu *vcpu)
+{
+	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	return vcpu_ioctl(vcpu, KVM_GET_MP_STATE, &mp) == 0 &&
+	       mp.mp_state == KVM_MP_STATE_UNINITIALIZED;
+}
+
 /* A vCPU that was woken by another one says EAGAIN, once. A KVM that starts a
  * thread at the first run of a VM's says it as long as the host refuses that
  * thread, for RLIMIT_NPROC. */
@@ -108,8 +119,18 @@ int kvm_vcpu_run(struct kvm_vcpu *vcpu)
 {
 	int r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
 
-	vcpu->agains = r == -EAGAIN ? vcpu->agains + 1 : 0;
-	return vcpu->agains > AGAINS_MAX ? -EUSERS : r;
+	if (r != -EAGAIN) {
+		vcpu->agains = 0;
+		return r;
+	}
+	if (vcpu->agains < AGAINS_MAX) {
+		vcpu->agains++;
+		return r;
+	}
+	if (!is_asleep(vcpu))
+		return -EUSERS;
+	kvm_wait_kick(ASLEEP_NS);
+	return r;
 }
 
 const char *kvm_run_error(int error)

@@ -115,7 +115,7 @@ static int adopt_file(struct ram *ram, const struct ram_source *from, bool zero,
 	int seals;
 
 	ram->backing = RAM_MEMFD; /* what follows is ours to close */
-	ram->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 3);
+	ram->fd = fd_copy(from->fd);
 	if (ram->fd < 0 || fstat(ram->fd, &st) < 0)
 		return err_set_key(err, -errno, "memory", "memory: %s",
 				   strerror(errno));

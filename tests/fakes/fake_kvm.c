@@ -424,6 +424,9 @@ static int vcpu_request(struct fake_vcpu *v, unsigned long request, void *arg)
 		return set_debug(v, arg);
 	case KVM_GET_MSRS:
 		return get_msrs(arg);
+	case KVM_GET_MP_STATE:
+		((struct kvm_mp_state *)arg)->mp_state = v->mp_state;
+		return 0;
 	case KVM_GET_LAPIC:
 		memcpy(arg, &v->lapic, sizeof(v->lapic));
 		return 0;

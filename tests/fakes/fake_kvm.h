@@ -43,6 +43,7 @@ struct fake_vcpu {
 	struct kvm_sregs sregs;
 	struct kvm_fpu fpu;
 	struct kvm_lapic_state lapic;
+	uint32_t mp_state; /* of those that nobody has set */
 	struct kvm_debugregs debugregs;
 	struct kvm_guest_debug debug; /* as it was set last */
 	unsigned int injected;        /* KVM_GUESTDBG_INJECT_... that were */

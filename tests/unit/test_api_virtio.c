@@ -119,7 +119,7 @@ static void create(struct fixture *f)
 	assert_int_equal(vireo_config_add_virtio(f->a.cfg, &virtio, NULL), 0);
 	assert_int_equal(vireo_config_set(f->a.cfg, "transport", "mmio", NULL),
 			 0);
-	assert_int_equal(vireo_config_set(f->a.cfg, "timeout", "100ms", NULL),
+	assert_int_equal(vireo_config_set(f->a.cfg, "timeout", "2s", NULL),
 			 0);
 	drive();
 	api_case_create(&f->a);

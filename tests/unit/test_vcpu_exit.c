@@ -257,6 +257,20 @@ static void L07_kvm_without_a_thread_of_its_own_ends_the_vm(void **state)
 	assert_non_null(strstr(f->detail, "ulimit -u"));
 }
 
+/* One that was never started is woken by NMIs that it cannot take. */
+static void a_vcpu_that_sleeps_is_not_the_hosts_trouble(void **state)
+{
+	struct one_vcpu *f = *state;
+
+	fake.vcpu[0].mp_state = KVM_MP_STATE_UNINITIALIZED;
+	for (int i = 0; i < 30; i++)
+		fake_error(0, EAGAIN);
+	fake_exit(0, KVM_EXIT_SHUTDOWN);
+	one_vcpu_play(f);
+	assert_int_equal(f->ends, 1);
+	assert_int_equal(f->reason, VIREO_TRIPLE_FAULT);
+}
+
 /* ---- exits with an answer ---- */
 
 static struct kvm_run after;
@@ -314,6 +328,7 @@ int main(void)
 		VCPU_TEST(vcpu_system_events_end_as_they_say),
 		VCPU_TEST(vcpu_kvm_run_that_fails_ends_the_vm),
 		VCPU_TEST(L07_kvm_without_a_thread_of_its_own_ends_the_vm),
+		VCPU_TEST(a_vcpu_that_sleeps_is_not_the_hosts_trouble),
 		VCPU_TEST(
 			vcpu_unknown_hypercalls_and_msrs_fail_inside_the_guest),
 		VCPU_TEST(G02_notify_with_a_lost_context_ends_the_vm),

@@ -313,7 +313,8 @@ class Config:
                    ready: Optional[Callable[[int], Any]] = None,
                    reset: Optional[Callable[[], Any]] = None) -> int:
         """A virtio device of the caller's; its number, for
-        Machine.virtio_set_config(). Callbacks on a thread of its own."""
+        Machine.virtio_set_config(). Requests come on a thread of its own, the
+        other callbacks on those of the vCPUs and the VM."""
         slots: list[Slot] = []
         return self._add_struct('vireo_config_add_virtio', _devices.virtio(
             slots, name, type, request, features, queues, queue_size,
