@@ -199,6 +199,7 @@ CASES = [
          alone=True, timeout='1s', stderr='vireo: .*'),
     Case('G07_bad_storm', 'bad_storm.elf', DEADLINE, ['bad_storm'],
          alone=True, timeout='1s', stderr='vireo: .*'),
+    passes('G07_bad_nmi', 'bad_nmi', options=options('--cpus 2')),
     passes('bad_tables', 'bad_tables', 'G14 ok'),
     *virtio('bad_virtio_split', *entries('Q', *range(1, 20)),
             files=DISK_FILE, options=DISK + ['--rng'], cpu_max=5),
