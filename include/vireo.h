@@ -222,8 +222,8 @@ VIREO_API int vireo_wait(struct vireo_vm *vm, int timeout_ms,
 
 /* A descriptor that polls readable once the VM has ended; owned by the VM. Do
  * not read it. By then its consoles have written what their readers had room
- * for; vireo_destroy() writes the rest, and waits for a reader up to 2 s, and an
- * eighth of a second for each console but the first. */
+ * for; vireo_destroy() writes the rest, and waits for a reader up to 2 s, and
+ * an eighth of a second for each console but the first. */
 VIREO_API int vireo_event_fd(const struct vireo_vm *vm);
 
 /* Presses the ACPI power button: the guest is asked to shut down. VIREO_ESTATE
@@ -691,8 +691,9 @@ VIREO_API int vireo_disk_check(const char *path,
  * one thread at a time, whichever; another one that comes meanwhile, and a
  * callback that calls into its own sandbox, get VIREO_ESTATE, but for
  * vireo_sandbox_stop(). Any number of sandboxes may run at once. During a call
- * SIGRTMAX - 1 is blocked (it tells a deadline or a stop), and the thread's other signals are delivered as ever; a
- * handler must not leave by longjmp(), nor may a callback.
+ * SIGRTMAX - 1 is blocked (it tells a deadline or a stop), and the thread's
+ * other signals are delivered as ever; a handler must not leave by longjmp(),
+ * nor may a callback.
  * A child of fork() can only destroy what it has inherited.
  */
 struct vireo_sandbox;
