@@ -115,16 +115,6 @@ void gate_wait_empty(struct gate *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
-bool gate_is_open_for_one(struct gate *g)
-{
-	bool open;
-
-	pthread_mutex_lock(&g->lock);
-	open = g->alone != GATE_NOBODY;
-	pthread_mutex_unlock(&g->lock);
-	return open;
-}
-
 bool gate_is_empty(struct gate *g)
 {
 	bool empty;

@@ -60,8 +60,6 @@ void gate_wake(struct gate *g);
 
 /* Waits until nobody is inside, or somebody opens the gate. */
 void gate_wait_empty(struct gate *g);
-/* Closed for all but one. */
-bool gate_is_open_for_one(struct gate *g);
 /* Nobody is inside, and nobody gets in. */
 bool gate_is_empty(struct gate *g);
 

@@ -227,7 +227,7 @@ static void caller_does_not_resume_what_gdb_runs(void **state)
 	ask(fd, "vCont;c:2", NULL);
 	await_run(1, 0);
 	assert_int_equal(vireo_resume(f->vm), 0);
-	assert_true(gate_is_open_for_one(&f->vm->gate));
+	assert_true(f->vm->wants.but_one);
 	assert_int_equal(runs(0), 0);
 	close(fd);
 }
