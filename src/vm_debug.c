@@ -223,6 +223,7 @@ int vm_hit_take(struct vireo_vm *vm, struct vm_hit *out)
 		return -EBUSY;
 	if (!gate_is_empty(&vm->gate))
 		return -EAGAIN;
+	pthread_mutex_lock(&vm->board_lock);
 	pthread_mutex_lock(&vm->lock);
 	hit = first_hit(vm);
 	if (hit) {
@@ -233,6 +234,7 @@ int vm_hit_take(struct vireo_vm *vm, struct vm_hit *out)
 		vm_stop_for_debugger(vm);
 	}
 	pthread_mutex_unlock(&vm->lock);
+	pthread_mutex_unlock(&vm->board_lock);
 	return hit ? 0 : -EAGAIN;
 }
 
