@@ -8,6 +8,7 @@ callers see. Wants libabigail (package abigail-tools).
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,13 @@ def dump(library, header, out):
     # debugging information.
     subprocess.run(DUMP + ['--headers-dir', os.path.dirname(header) or '.',
                            '--out-file', out, library], check=True)
+    # Where it was built is no part of it.
+    with open(out, 'r+', encoding='utf-8') as file:
+        text = re.sub(r"(<abi-instr [^>]*path=)'[^']*?/?src/", r"\1'src/",
+                      file.read())
+        file.seek(0)
+        file.truncate()
+        file.write(text)
 
 
 def check(library, header, reference):
