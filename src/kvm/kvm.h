@@ -165,6 +165,7 @@ int kvm_vcpu_set_cpuid(struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *cpuid);
 int kvm_vcpu_get_lapic(struct kvm_vcpu *vcpu, struct kvm_lapic_state *lapic);
 int kvm_vcpu_set_lapic(struct kvm_vcpu *vcpu,
 		       const struct kvm_lapic_state *lapic);
+int kvm_vcpu_get_mp_state(struct kvm_vcpu *vcpu, uint32_t *state);
 int kvm_vcpu_set_mp_state(struct kvm_vcpu *vcpu, uint32_t state);
 /* Its guest did not run for a while: a kernel that has kvmclock does not take
  * that for a lockup. Others do not care: no failure. */

@@ -36,15 +36,6 @@ int kvm_vcpu_get_msr(struct kvm_vcpu *vcpu, uint32_t index, uint64_t *value)
 	return n == 1 ? 0 : -EINVAL;
 }
 
-int kvm_vcpu_get_mp_state(struct kvm_vcpu *vcpu, uint32_t *state)
-{
-	struct kvm_mp_state mp = { 0 };
-	int r = vcpu_ioctl(vcpu, KVM_GET_MP_STATE, &mp);
-
-	*state = mp.mp_state;
-	return r;
-}
-
 int kvm_vcpu_translate(struct kvm_vcpu *vcpu, uint64_t va, uint64_t *gpa)
 {
 	struct kvm_translation t = { .linear_address = va };

@@ -11,7 +11,6 @@
 int kvm_vcpu_get_fpu(struct kvm_vcpu *vcpu, struct kvm_fpu *fpu);
 /* -EINVAL: KVM, or this vCPU, has no such MSR. */
 int kvm_vcpu_get_msr(struct kvm_vcpu *vcpu, uint32_t index, uint64_t *value);
-int kvm_vcpu_get_mp_state(struct kvm_vcpu *vcpu, uint32_t *state);
 
 /* Where the guest's own page tables say that @va is, whatever their form.
  * -EFAULT: nowhere. */

@@ -106,10 +106,10 @@ bool kvm_wait_kick(uint64_t ns)
  * as another vCPU's NMI: KVM says EAGAIN until it is started. */
 static bool is_asleep(struct kvm_vcpu *vcpu)
 {
-	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	uint32_t state;
 
-	return vcpu_ioctl(vcpu, KVM_GET_MP_STATE, &mp) == 0 &&
-	       mp.mp_state == KVM_MP_STATE_UNINITIALIZED;
+	return kvm_vcpu_get_mp_state(vcpu, &state) == 0 &&
+	       state == KVM_MP_STATE_UNINITIALIZED;
 }
 
 /* A vCPU that was woken by another one says EAGAIN, once. A KVM that starts a
@@ -179,6 +179,15 @@ int kvm_vcpu_set_lapic(struct kvm_vcpu *vcpu,
 		       const struct kvm_lapic_state *lapic)
 {
 	return vcpu_set(vcpu, KVM_SET_LAPIC, lapic);
+}
+
+int kvm_vcpu_get_mp_state(struct kvm_vcpu *vcpu, uint32_t *state)
+{
+	struct kvm_mp_state mp = { 0 };
+	int r = vcpu_ioctl(vcpu, KVM_GET_MP_STATE, &mp);
+
+	*state = mp.mp_state;
+	return r;
 }
 
 int kvm_vcpu_set_mp_state(struct kvm_vcpu *vcpu, uint32_t state)
