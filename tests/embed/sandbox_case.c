@@ -3,6 +3,7 @@
 #include "sandbox_case.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,19 +30,36 @@ const char *case_program(void)
 	return program;
 }
 
-struct vireo_sandbox *case_create(uint64_t memory)
+static struct vireo_sandbox *create(const struct vireo_sandbox_options *options)
 {
-	const struct vireo_sandbox_options options = {
-		.size = sizeof(options),
-		.path = program,
-		.memory = memory,
-	};
 	struct vireo_sandbox *sb = NULL;
 	struct vireo_error err = { 0 };
 
-	if (vireo_sandbox_create(&sb, &options, &err) != 0)
+	if (vireo_sandbox_create(&sb, options, &err) != 0)
 		fail_msg("%s", err.text);
 	return sb;
+}
+
+struct vireo_sandbox *case_create(uint64_t memory)
+{
+	return create(&(struct vireo_sandbox_options){
+		.size = sizeof(struct vireo_sandbox_options),
+		.path = program,
+		.memory = memory,
+	});
+}
+
+struct vireo_sandbox *case_create_flat(const uint8_t *code, size_t len)
+{
+	return create(&(struct vireo_sandbox_options){
+		.size = sizeof(struct vireo_sandbox_options),
+		.image = code,
+		.image_len = len,
+		.flat = true,
+		.memory = 4096 * 100,
+		.buffer = 4096,
+		.stack = 4096,
+	});
 }
 
 int case_call(struct vireo_sandbox *sb, const char *function, const void *in,
@@ -113,4 +131,15 @@ void case_reset(struct vireo_sandbox *sb)
 
 	if (vireo_sandbox_reset(sb, &err) != 0)
 		fail_msg("%s", err.text);
+}
+
+void case_no_kick(const sigset_t *before)
+{
+	sigset_t set;
+
+	memset(&set, 0, sizeof(set));
+	sigpending(&set);
+	assert_false(sigismember(&set, SIGRTMAX - 1));
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
+	assert_memory_equal(&set, before, sizeof(set));
 }

@@ -5,6 +5,7 @@
 #define VIREO_SANDBOX_CASE_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,9 @@ const char *case_program(void);
 /* With the program, and these bytes of memory (0: the default). */
 struct vireo_sandbox *case_create(uint64_t memory);
 
+/* With plain code in place of the program. */
+struct vireo_sandbox *case_create_flat(const uint8_t *code, size_t len);
+
 /* What vireo_sandbox_call() returns; the answer goes to @out, which has room
  * for @cap bytes, its length to *len. */
 int case_call(struct vireo_sandbox *sb, const char *function, const void *in,
@@ -41,6 +45,10 @@ uint64_t case_word(struct vireo_sandbox *sb, const char *function,
 void case_trap(struct vireo_sandbox *sb, const char *function, uint64_t word,
 	       struct vireo_sandbox_trap *trap);
 void case_reset(struct vireo_sandbox *sb);
+
+/* No kick waits for this thread, and its mask is as it was @before, which was
+ * zeroed first. */
+void case_no_kick(const sigset_t *before);
 
 /* Of the places that the program tells, see there. */
 enum place { PLACE_IN, PLACE_OUT, PLACE_HEAP, PLACE_HEAP_SIZE, PLACE_BUFFER,

@@ -208,21 +208,9 @@ static void plain_code_runs(void **state)
 {
 	static const uint8_t code[] = { 0x0f, 0xb6, 0x07, 0x88, 0x02, 0xb8, 1,
 					0,    0,    0,	  0xc3 };
-	const struct vireo_sandbox_options options = {
-		.size = sizeof(options),
-		.image = code,
-		.image_len = sizeof(code),
-		.flat = true,
-		.memory = 4096 * 100,
-		.buffer = 4096,
-		.stack = 4096,
-	};
-	struct vireo_sandbox *sb;
-	struct vireo_error err;
+	struct vireo_sandbox *sb = case_create_flat(code, sizeof(code));
 	char out = 0;
 
-	if (vireo_sandbox_create(&sb, &options, &err) != 0)
-		fail_msg("%s", err.text);
 	assert_int_equal(case_call(sb, NULL, "x", 1, &out, 1, NULL, NULL), 0);
 	assert_int_equal(out, 'x');
 	assert_int_equal(case_call(sb, "main", "x", 1, &out, 1, NULL, NULL),

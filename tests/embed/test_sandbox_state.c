@@ -195,21 +195,9 @@ static void no_selector_loads_anything(void **state)
 static void a_function_may_begin_with_its_end(void **state)
 {
 	static const uint8_t code[] = { 0xe6, 0xe0, 0xb8, 7, 0, 0, 0, 0xc3 };
-	const struct vireo_sandbox_options options = {
-		.size = sizeof(options),
-		.image = code,
-		.image_len = sizeof(code),
-		.flat = true,
-		.memory = 4096 * 100,
-		.buffer = 4096,
-		.stack = 4096,
-	};
-	struct vireo_sandbox *sb;
-	struct vireo_error err;
+	struct vireo_sandbox *sb = case_create_flat(code, sizeof(code));
 	char out[16];
 
-	if (vireo_sandbox_create(&sb, &options, &err) != 0)
-		fail_msg("%s", err.text);
 	for (int i = 0; i < 6; i++) {
 		size_t len;
 
